@@ -1,0 +1,1 @@
+"""Ports made real, `<port>/<technology>`: this folder is the compatibility matrix."""

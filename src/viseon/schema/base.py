@@ -1,0 +1,51 @@
+"""What every noun is made of."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 of some bytes, in hex. The bytes' only name."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+"""A name a person chose: fits a URL, a file name and a DNS label."""
+
+Time = AwareDatetime
+"""A moment, always with its time zone; stored and shown in UTC."""
+
+Clock = Callable[[], datetime]
+"""Where `now` comes from, so that tests can stop time."""
+
+T = TypeVar("T")
+
+
+class Noun(BaseModel):
+    """A value that may be stored, sent or shown. Immutable; unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Page(Noun, Generic[T]):
+    """Some of a list, and where the rest begins."""
+
+    items: tuple[T, ...]
+    next: str | None = None
+    """Pass it as `cursor` to get the following page; None at the end."""
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one spelling of a JSON value: sorted keys, no spaces, UTF-8 (compare RFC 8785)."""
+    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    text = json.dumps(
+        plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return text.encode()
+
+
+def digest_of(data: bytes) -> Digest:
+    """The SHA-256 of `data`, in hex."""
+    return hashlib.sha256(data).hexdigest()

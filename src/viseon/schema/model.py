@@ -1,0 +1,74 @@
+"""Models, how to feed them, and where they come from."""
+
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt
+
+from viseon.schema.base import Digest, Name, Noun, Time
+from viseon.schema.dataset import Task
+
+
+class InputSpec(Noun):
+    """How pixels must look when they enter the model."""
+
+    name: str
+    width: PositiveInt
+    height: PositiveInt
+    layout: Literal["nchw", "nhwc"] = "nchw"
+    dtype: Literal["float32", "float16", "uint8"] = "float32"
+    color: Literal["rgb", "bgr", "gray"] = "rgb"
+    resize: Literal["letterbox", "letterbox-topleft", "stretch"] = "letterbox"
+    """`letterbox` centres the picture, `letterbox-topleft` puts the padding right and below."""
+    pad_value: int = Field(default=114, ge=0, le=255)
+    scale: float = 1 / 255
+    """Pixels are multiplied by `scale`, then `mean` is taken off and the rest divided by `std`."""
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    batch: int | None = None
+    """The fixed batch size, or None when any will do."""
+
+
+class Signature(Noun):
+    """What goes in and how to read what comes out."""
+
+    task: Task = Task.DETECT
+    classes: tuple[str, ...]
+    input: InputSpec
+    outputs: tuple[str, ...]
+    decoder: str
+    """Name of the decoder: `yolox`, `yolov8`, `fcos`, …"""
+    options: dict[str, Any] = {}
+    """The decoder's own options."""
+    score: float = Field(default=0.25, ge=0, le=1)
+    """Detections below it are dropped unless the caller says otherwise."""
+    iou: float = Field(default=0.5, ge=0, le=1)
+    """Overlap above which non-maximum suppression drops the lesser box."""
+
+
+class Model(Noun):
+    """A model with its past: follow the digests to the very pixels it learned from."""
+
+    name: Name
+    number: int
+    digest: Digest
+    """SHA-256 of the canonical JSON of the weights' digest and the signature."""
+    onnx: Digest
+    size: int
+    """Bytes of the ONNX file."""
+    signature: Signature
+    run: str | None = None
+    """The run that made it; None for a model made elsewhere."""
+    version: Digest | None = None
+    """Fingerprint of the dataset version it learned from; None if unknown."""
+    dataset: str | None = None
+    """That version as `name@number`."""
+    metrics: dict[str, float] = {}
+    licence: str = "unknown"
+    tags: tuple[Name, ...] = ()
+    created: Time
+    created_by: str = ""
+
+    @property
+    def ref(self) -> str:
+        """`name@number`."""
+        return f"{self.name}@{self.number}"
