@@ -10,7 +10,17 @@ from viseon.schema.access import (
     Workspace,
 )
 from viseon.schema.annotation import Annotation, Box, Object, Provenance
-from viseon.schema.base import Clock, Digest, Name, Noun, Page, Time, canonical_json, digest_of
+from viseon.schema.base import (
+    Clock,
+    Digest,
+    Name,
+    Noun,
+    Page,
+    Time,
+    canonical_json,
+    digest_of,
+    new_id,
+)
 from viseon.schema.dataset import Change, Dataset, Diff, Sample, Split, Task, Version
 from viseon.schema.errors import (
     ERRORS,
@@ -85,4 +95,5 @@ __all__ = [
     "Workspace",
     "canonical_json",
     "digest_of",
+    "new_id",
 ]

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
@@ -49,3 +51,12 @@ def canonical_json(value: Any) -> bytes:
 def digest_of(data: bytes) -> Digest:
     """The SHA-256 of `data`, in hex."""
     return hashlib.sha256(data).hexdigest()
+
+
+def new_id(now: datetime, *, entropy: bytes | None = None) -> str:
+    """A UUID version 7 (RFC 9562): sorts by time, never repeats. Same `entropy`, same id."""
+    random = entropy[:10] if entropy is not None else secrets.token_bytes(10)
+    value = int(now.timestamp() * 1000) << 80 | int.from_bytes(random, "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(UUID(int=value))
