@@ -4,6 +4,7 @@ from viseon.schema.access import (
     AuditRecord,
     NewToken,
     Principal,
+    Replay,
     Role,
     Scope,
     Token,
@@ -35,11 +36,11 @@ from viseon.schema.errors import (
     Unavailable,
     ViseonError,
 )
-from viseon.schema.event import Event, EventKind, PathPoint, Rollup
+from viseon.schema.event import Event, EventKind, PathPoint, Rollup, Trace
 from viseon.schema.job import Job, JobEvent, JobState, Resources
-from viseon.schema.model import InputSpec, Model, Signature
+from viseon.schema.model import Decision, InputSpec, Model, Signature
 from viseon.schema.run import Metric, Run, RunState
-from viseon.schema.stream import Stream, StreamState
+from viseon.schema.stream import Stream, StreamConfig, StreamPlugin, StreamState
 
 __all__ = [
     "ERRORS",
@@ -51,6 +52,7 @@ __all__ = [
     "Clock",
     "Conflict",
     "Dataset",
+    "Decision",
     "Diff",
     "Digest",
     "Event",
@@ -73,6 +75,7 @@ __all__ = [
     "PathPoint",
     "Principal",
     "Provenance",
+    "Replay",
     "Resources",
     "Role",
     "Rollup",
@@ -83,11 +86,14 @@ __all__ = [
     "Signature",
     "Split",
     "Stream",
+    "StreamConfig",
+    "StreamPlugin",
     "StreamState",
     "Task",
     "Time",
     "Token",
     "TooLarge",
+    "Trace",
     "Unauthorized",
     "Unavailable",
     "Version",

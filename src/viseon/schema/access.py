@@ -71,3 +71,14 @@ class AuditRecord(Noun):
     arguments: dict[str, Any]
     previous: Digest
     digest: Digest
+
+
+class Replay(Noun):
+    """What an operation answered under an idempotency key, so that a retry does nothing twice."""
+
+    key: str
+    operation: str
+    arguments: Digest
+    started: Time
+    answer: Any = None
+    done: bool = False

@@ -39,8 +39,10 @@ class Invalid(ViseonError):
     @classmethod
     def because(cls, detail: Mapping[str, Any], *, where: str = "", fix: str = "") -> Self:
         """From one entry of pydantic's error list; `detail` names the field at fault."""
-        field = ".".join(str(part) for part in detail["loc"] if part not in ("body", "query"))
-        return cls(f"{where}{field or 'body'}: {detail['msg']}", fix=fix)
+        parts = [str(part) for part in detail["loc"]]
+        if len(parts) > 1 and parts[0] in ("body", "query", "path"):
+            parts = parts[1:]
+        return cls(f"{where}{'.'.join(parts)}: {detail['msg']}", fix=fix)
 
 
 class Unauthorized(ViseonError):

@@ -3,6 +3,10 @@
 from typing import Literal
 
 from viseon.schema.base import Digest, Name, Noun, Time
+from viseon.schema.dataset import Sample, Version
+from viseon.schema.model import Model
+from viseon.schema.run import Run
+from viseon.schema.stream import StreamConfig
 
 EventKind = Literal["crossed", "entered", "left", "loitered"]
 
@@ -61,3 +65,20 @@ class Rollup(Noun):
     start: Time
     count: int
     dwell_s: float = 0.0
+
+
+class Trace(Noun):
+    """Where an event comes from: every digest on the way, followed as far as it goes."""
+
+    event: Event
+    stream: StreamConfig | None = None
+    """The configuration that made it."""
+    model: Model | None = None
+    run: Run | None = None
+    """The training that made the model; None for a model made elsewhere."""
+    version: Version | None = None
+    """The dataset version the model learned from."""
+    samples: tuple[Sample, ...] = ()
+    """The first of its training images."""
+    notes: tuple[str, ...] = ()
+    """Why the way ends where it ends."""

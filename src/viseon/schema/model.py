@@ -17,8 +17,9 @@ class InputSpec(Noun):
     layout: Literal["nchw", "nhwc"] = "nchw"
     dtype: Literal["float32", "float16", "uint8"] = "float32"
     color: Literal["rgb", "bgr", "gray"] = "rgb"
-    resize: Literal["letterbox", "letterbox-topleft", "stretch"] = "letterbox"
-    """`letterbox` centres the picture, `letterbox-topleft` puts the padding right and below."""
+    resize: Literal["letterbox", "letterbox-topleft", "stretch", "crop"] = "letterbox"
+    """`letterbox` centres the picture, `letterbox-topleft` puts the padding right and below; `crop`
+    fills the input and loses what sticks out on two sides."""
     pad_value: int = Field(default=114, ge=0, le=255)
     scale: float = 1 / 255
     """Pixels are multiplied by `scale`, then `mean` is taken off and the rest divided by `std`."""
@@ -26,6 +27,8 @@ class InputSpec(Noun):
     std: tuple[float, ...] = ()
     batch: int | None = None
     """The fixed batch size, or None when any will do."""
+    extra: dict[str, tuple[float, ...]] = {}
+    """Further inputs of the graph and the row of numbers that each picture gives them."""
 
 
 class Signature(Noun):
@@ -43,6 +46,17 @@ class Signature(Noun):
     """Detections below it are dropped unless the caller says otherwise."""
     iou: float = Field(default=0.5, ge=0, le=1)
     """Overlap above which non-maximum suppression drops the lesser box."""
+
+
+class Decision(Noun):
+    """Something about a model that was inferred, or said by a person, and why."""
+
+    field: str
+    value: str
+    because: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.value}, because {self.because}"
 
 
 class Model(Noun):
@@ -64,6 +78,8 @@ class Model(Noun):
     """That version as `name@number`."""
     metrics: dict[str, float] = {}
     licence: str = "unknown"
+    decisions: tuple[Decision, ...] = ()
+    """How its signature came about; empty where a trainer stated it."""
     tags: tuple[Name, ...] = ()
     created: Time
     created_by: str = ""

@@ -1,0 +1,48 @@
+"""Publishes every operation of the platform at `/v1`."""
+
+from fastapi import APIRouter, FastAPI
+
+from viseon import __version__
+from viseon.rest.blobs import blob_routes
+from viseon.rest.derived import derived_routes
+from viseon.rest.door import Door
+from viseon.rest.front import Front
+from viseon.rest.jobs import job_routes
+from viseon.rest.problems import add_problem_handlers
+from viseon.schema import Noun
+
+
+class Health(Noun):
+    """Whether the server is up, and which version it is."""
+
+    status: str = "ok"
+    version: str = __version__
+
+
+def create_app(
+    front: Front, *, hosts: frozenset[str] = frozenset(), more: tuple[APIRouter, ...] = ()
+) -> FastAPI:
+    """One route per operation; only routes that carry raw bytes or live streams are by hand.
+
+    `hosts` are the names the server answers to; empty means any (then tokens are required).
+    """
+    app = FastAPI(
+        title="viseon",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        summary="Production computer vision, self-hosted",
+    )
+    app.state.front = front
+    add_problem_handlers(app)
+
+    @app.get("/healthz", tags=["health"], operation_id="healthz")
+    @app.get("/readyz", tags=["health"], operation_id="readyz")
+    def healthy() -> Health:
+        """The server answers."""
+        return Health()
+
+    for router in (blob_routes(), job_routes(), *more, derived_routes()):
+        app.include_router(router)
+    app.add_middleware(Door, front=front, hosts=hosts)
+    return app

@@ -1,0 +1,32 @@
+"""What HTTP needs of the house: a platform per caller, and who the caller is."""
+
+from typing import Protocol
+
+from fastapi import Request, WebSocket
+
+from viseon.platform import Platform
+from viseon.schema import Forbidden, Role, Scope
+
+
+class Front(Protocol):
+    """The house, seen from its front door."""
+
+    def platform(self, scope: Scope) -> Platform:
+        """Cheap: made anew for every request."""
+        ...
+
+    def admit(self, secret: str, workspace: str | None) -> Scope:
+        """Whom a token (or none) stands for, and where. Raises Unauthorized or Forbidden."""
+        ...
+
+
+def platform_of(connection: Request | WebSocket, needs: Role) -> Platform:
+    """The caller's platform, for routes written by hand. Raises Forbidden."""
+    scope: Scope = connection.state.scope
+    if not scope.principal.role.includes(needs):
+        raise Forbidden(
+            f"this needs the role {needs.value!r}; "
+            f"{scope.principal.name!r} has {scope.principal.role.value!r}"
+        )
+    front: Front = connection.app.state.front
+    return front.platform(scope)
