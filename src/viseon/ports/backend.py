@@ -1,5 +1,6 @@
 """Running an ONNX file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,10 +14,11 @@ class Tensor:
     name: str
     shape: tuple[int | None, ...]
     dtype: str
+    """As NumPy calls it: `float32`, `float16`, `uint8`, `int64`, ..."""
 
 
 class Backend(Protocol):
-    """One model on one device. Not thread-safe: its caller takes turns."""
+    """One model on one device. Callers take turns: `run` need not be safe in two threads."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -33,8 +35,8 @@ class Backend(Protocol):
         """What the exporter wrote into the file."""
         ...
 
-    def run(self, batch: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """The raw outputs for a batch by name; `viseon.vision.decode` turns them into Detections."""
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """The raw outputs by name. Raises Invalid for inputs that do not fit, Failed for the rest."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,149 @@
+"""ONNX Runtime: the reference engine, on CPU or whatever execution provider is installed."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as state
+from pydantic import Field
+
+from viseon.plugins import Plugin
+from viseon.ports import Tensor
+from viseon.schema import Failed, Invalid, NotFound, Noun, Unavailable
+
+_REFUSED = (
+    state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.InvalidArgument,
+    state.NotImplemented, state.NoSuchFile, state.RuntimeException,
+)  # fmt: skip
+
+_PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+}
+_PACKAGES = {
+    "cuda": "onnxruntime-gpu",
+    "tensorrt": "onnxruntime-gpu and TensorRT",
+    "openvino": "onnxruntime-openvino",
+}
+
+
+class OnnxConfig(Noun):
+    """How ONNX Runtime uses the machine."""
+
+    device: Literal["auto", "cpu", "cuda", "tensorrt", "openvino"] = "auto"
+    """`auto` takes CUDA where it is installed, else the CPU."""
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    """Threads for one inference; 0 means as many as this process may use cores."""
+    spin: bool = True
+    """Threads wait busily for the next operator: faster, but takes cores from the neighbours."""
+
+
+class OnnxBackend:
+    """One session. ONNX Runtime allows `run` from several threads at once."""
+
+    def __init__(self, config: OnnxConfig, path: Path) -> None:
+        if not path.is_file():
+            raise NotFound(f"there is no file {path}", fix="check the path to the ONNX file")
+        providers = _providers(config.device)
+        try:
+            self._session: Any = ort.InferenceSession(
+                str(path), _session_options(config), providers=providers
+            )
+        except _REFUSED as error:
+            raise _explained(error, path) from error
+        self.inputs = tuple(_tensor(node) for node in self._session.get_inputs())
+        self.outputs = tuple(_tensor(node) for node in self._session.get_outputs())
+        self.metadata = _metadata(self._session.get_modelmeta())
+        self.device = self._session.get_providers()[0].removesuffix("ExecutionProvider").lower()
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        names = [tensor.name for tensor in self.outputs]
+        try:
+            return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
+        except (state.InvalidArgument, ValueError) as error:
+            raise Invalid(f"the input does not fit the model: {_short(error)}") from error
+        except _REFUSED as error:
+            raise Failed(f"the model failed while running: {_short(error)}") from error
+
+    def close(self) -> None:
+        self._session = None
+
+
+def _providers(device: str) -> list[str]:
+    installed = ort.get_available_providers()
+    if device == "auto":
+        device = "cuda" if _PROVIDERS["cuda"] in installed else "cpu"
+    wanted = _PROVIDERS[device]
+    if wanted not in installed:
+        raise Unavailable(
+            f"this ONNX Runtime has no {wanted}", fix=f"install {_PACKAGES[device]}, or device: cpu"
+        )
+    return [wanted] if device == "cpu" else [wanted, _PROVIDERS["cpu"]]
+
+
+def _session_options(config: OnnxConfig) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = config.threads or len(os.sched_getaffinity(0))
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.use_deterministic_compute = True
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(config.spin)))
+    return options
+
+
+def _tensor(node: Any) -> Tensor:
+    shape = tuple(size if isinstance(size, int) and size > 0 else None for size in node.shape)
+    return Tensor(node.name, shape, _dtype(node.type))
+
+
+def _dtype(kind: str) -> str:
+    name = kind.removeprefix("tensor(").removesuffix(")")
+    return {"float": "float32", "double": "float64"}.get(name) or (
+        name if hasattr(np, name) else kind
+    )
+
+
+def _metadata(meta: Any) -> dict[str, str]:
+    said = {"producer": meta.producer_name, "description": meta.description}
+    return {key: value for key, value in said.items() if value} | dict(meta.custom_metadata_map)
+
+
+def _explained(error: Exception, path: Path) -> Invalid:
+    """What ONNX Runtime refused, in words that say what to do."""
+    text = str(error)
+    fix = "check that it opens in Netron, and export it again"
+    if isinstance(error, state.InvalidProtobuf) or "No graph was found" in text:
+        what = f"{path.name} is not an ONNX file, or is cut short"
+        fix = "export the model to ONNX; weights such as .pt or .engine cannot be read"
+    elif "xternal data" in text:
+        what = f"{path.name} keeps its weights in another file, which is not there"
+        fix = "save the model in one file: onnx.save(model, path, save_as_external_data=False)"
+    elif "IR version" in text or "opset" in text:
+        what = f"{path.name} is newer than ONNX Runtime {ort.__version__} understands"
+        fix = "export with a lower opset (17 is safe), or upgrade onnxruntime"
+    elif "No Op registered" in text or "not a registered function" in text:
+        what = f"{path.name} uses an operator that ONNX Runtime does not have"
+        fix = "export without custom operators or plugins"
+    else:
+        what = f"{path.name} cannot be loaded"
+    return Invalid(f"{what}: {_short(error)}", fix=fix)
+
+
+def _short(error: Exception) -> str:
+    """The reason without file names of the engine's own source."""
+    text = " ".join(str(error).split())
+    for mark in ("failed:", "Error: ", ") ONNX Runtime", ") Unsupported"):
+        at = text.rfind(mark)
+        if at >= 0 and len(text) > 200:
+            text = text[at + len(mark) - (0 if mark[0] != ")" else len(mark) - 2) :]
+    return text[:300]
+
+
+plugin = Plugin("backend", "onnxruntime", OnnxConfig, OnnxBackend)

@@ -1,0 +1,1 @@
+"""Pictures as bytes: OpenCV, and plain NumPy files for tests."""
