@@ -1,0 +1,1 @@
+"""Trackers as plugins: their options and how to build them."""

@@ -1,0 +1,53 @@
+"""Lines and zones with their counts."""
+
+import cv2
+import numpy as np
+
+from viseon.draw.labels import caption
+from viseon.draw.palette import Colour, Image, stroke
+from viseon.vision import Line, Zone
+
+_LINE: Colour = (60, 220, 255)
+_ZONE: Colour = (255, 170, 60)
+
+
+def line(image: Image, counted: Line, *, name: str = "", tint: Colour = _LINE) -> Image:
+    """Draw a line, an arrow to its "in" side and both counts. Changes `image`."""
+    start, end = np.asarray(counted.start), np.asarray(counted.end)
+    width = stroke(image)
+    cv2.line(image, _pixel(start), _pixel(end), tint, width + 1, cv2.LINE_AA)
+    for point in (start, end):
+        cv2.circle(image, _pixel(point), 2 * width + 1, tint, cv2.FILLED, cv2.LINE_AA)
+    along = (end - start) / np.hypot(*(end - start))
+    inward = np.array([-along[1], along[0]])
+    middle = (start + end) / 2
+    tip = middle + inward * 12 * width
+    cv2.arrowedLine(image, _pixel(middle), _pixel(tip), tint, width, cv2.LINE_AA, tipLength=0.4)
+    text = f"{name} in {counted.count_in} out {counted.count_out}".strip()
+    x, y = middle - inward * 10 * width
+    caption(image, text, (float(x), float(y)))
+    return image
+
+
+def zone(
+    image: Image, watched: Zone, *, name: str = "", tint: Colour = _ZONE, opacity: float = 0.25
+) -> Image:
+    """Draw a zone's polygon, its holes left clear, and how many are inside. Changes `image`."""
+    rings = [np.round(r).astype(np.int32) for r in (watched.corners, *watched.holes)]
+    outer = rings[0]
+    x1, y1 = np.maximum(outer.min(axis=0), 0)
+    x2, y2 = np.minimum(outer.max(axis=0) + 1, image.shape[1::-1])
+    if x2 > x1 and y2 > y1:
+        part = image[y1:y2, x1:x2]
+        filled = part.copy()
+        cv2.fillPoly(filled, [r - (x1, y1) for r in rings], tint)
+        cv2.addWeighted(filled, opacity, part, 1 - opacity, 0, dst=part)
+    cv2.polylines(image, rings, True, tint, stroke(image), cv2.LINE_AA)
+    text = f"{name} {watched.count}".strip()
+    middle = outer.mean(axis=0)
+    caption(image, text, (float(middle[0]), float(middle[1])))
+    return image
+
+
+def _pixel(point: np.ndarray) -> tuple[int, int]:  # type: ignore[type-arg]
+    return round(float(point[0])), round(float(point[1]))

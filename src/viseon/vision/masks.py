@@ -1,0 +1,89 @@
+"""Masks of objects, dense or run-length encoded as COCO does it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from viseon.vision.errors import BadDetections
+
+Bools = NDArray[np.bool_]
+Runs = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RleMasks:
+    """Masks of one frame as runs: `runs[i]` counts pixels column by column, zeros first.
+
+    `size` is (height, width). Indexes like an array of masks; `dense` gives (n, H, W) bool.
+    """
+
+    runs: tuple[Runs, ...]
+    size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        pixels = self.size[0] * self.size[1]
+        for i, run in enumerate(self.runs):
+            if int(run.sum()) != pixels or (run < 0).any():
+                raise BadDetections(
+                    f"mask: the runs of mask {i} cover {int(run.sum())} pixels, the frame has {pixels}"
+                )
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __getitem__(self, rows: Any) -> "RleMasks":
+        chosen = np.arange(len(self.runs))[rows]
+        return RleMasks(tuple(self.runs[i] for i in np.atleast_1d(chosen).tolist()), self.size)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001
+        if copy is False:
+            raise ValueError("copy: run-length masks cannot become an array without a copy")
+        return self.dense() if dtype is None else self.dense().astype(dtype)
+
+    def joined(self, others: Sequence["RleMasks"]) -> "RleMasks":
+        """These masks and the others', which must have the same frame size."""
+        if any(other.size != self.size for other in others):
+            raise BadDetections("mask: frames of different sizes cannot be joined")
+        runs = [*self.runs, *(run for other in others for run in other.runs)]
+        return RleMasks(tuple(runs), self.size)
+
+    def dense(self) -> Bools:
+        """The masks as (n, H, W) bool."""
+        return decode(self)
+
+    @property
+    def area(self) -> Runs:
+        """Pixels of each mask (n,)."""
+        return np.array([int(run[1::2].sum()) for run in self.runs], np.int64)
+
+
+def encode(mask: Bools) -> RleMasks:
+    """Run-length encode masks (n, H, W)."""
+    dense = np.asarray(mask, bool)
+    if dense.ndim != 3:
+        raise BadDetections(f"mask: shape {dense.shape}, expected (n, H, W)")
+    n, height, width = dense.shape
+    columns = dense.transpose(0, 2, 1).reshape(n, height * width)
+    return RleMasks(tuple(_runs(flat) for flat in columns), (height, width))
+
+
+def decode(masks: RleMasks) -> Bools:
+    """Dense masks (n, H, W) of run-length ones."""
+    height, width = masks.size
+    dense = np.zeros((len(masks), width, height), bool)
+    for i, run in enumerate(masks.runs):
+        values = np.arange(len(run)) % 2 == 1
+        dense[i] = np.repeat(values, run).reshape(width, height)
+    return np.ascontiguousarray(dense.transpose(0, 2, 1))
+
+
+def _runs(flat: Bools) -> Runs:
+    if not len(flat):
+        return np.zeros(0, np.int64)
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    bounds = np.concatenate([[0], edges, [len(flat)]])
+    runs = np.diff(bounds)
+    return np.concatenate([[0], runs]) if flat[0] else runs
