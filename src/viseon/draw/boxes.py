@@ -45,7 +45,7 @@ def tracks(
 
 
 class Traces:
-    """The recent paths of tracks: feed every frame, draw when wanted. Memory ends with `length_s`."""
+    """The paths of the last `length_s` seconds: feed every frame, draw when wanted."""
 
     def __init__(self, *, length_s: float = 2.0) -> None:
         self._length_s = length_s

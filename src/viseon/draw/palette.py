@@ -28,9 +28,13 @@ def ink(background: Colour) -> Colour:
 
 def stroke(image: Image) -> int:
     """Line width in pixels: 1 at 320 px, 2 at 720p, 6 at 4K."""
-    return max(1, round(min(image.shape[:2]) / 360))
+    return max(1, round(_short_side(image) / 360))
 
 
 def text_scale(image: Image) -> float:
     """OpenCV font scale: legible from 320 px to 4K."""
-    return max(0.36, min(image.shape[:2]) / 1200)
+    return max(0.36, _short_side(image) / 1200)
+
+
+def _short_side(image: Image) -> int:
+    return int(min(image.shape[:2]))

@@ -1,17 +1,63 @@
 """Lines and zones with their counts."""
 
+from typing import Protocol
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from viseon.draw.labels import caption
 from viseon.draw.palette import Colour, Image, stroke
-from viseon.vision import Line, Zone
+
+
+class Counted(Protocol):
+    """A line as it is drawn: `viseon.vision.Line`, or anything that knows as much."""
+
+    @property
+    def start(self) -> tuple[float, float]:
+        """Where the arrow begins, pixels."""
+        ...
+
+    @property
+    def end(self) -> tuple[float, float]:
+        """Where it points, pixels."""
+        ...
+
+    @property
+    def count_in(self) -> int:
+        """Crossings to its "in" side."""
+        ...
+
+    @property
+    def count_out(self) -> int:
+        """Crossings back."""
+        ...
+
+
+class Watched(Protocol):
+    """A zone as it is drawn: `viseon.vision.Zone`, or anything that knows as much."""
+
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """The outer ring (k, 2), pixels."""
+        ...
+
+    @property
+    def holes(self) -> tuple[NDArray[np.float64], ...]:
+        """The rings cut out of it."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """How many are inside."""
+        ...
+
 
 _LINE: Colour = (60, 220, 255)
 _ZONE: Colour = (255, 170, 60)
 
 
-def line(image: Image, counted: Line, *, name: str = "", tint: Colour = _LINE) -> Image:
+def line(image: Image, counted: Counted, *, name: str = "", tint: Colour = _LINE) -> Image:
     """Draw a line, an arrow to its "in" side and both counts. Changes `image`."""
     start, end = np.asarray(counted.start), np.asarray(counted.end)
     width = stroke(image)
@@ -30,7 +76,7 @@ def line(image: Image, counted: Line, *, name: str = "", tint: Colour = _LINE) -
 
 
 def zone(
-    image: Image, watched: Zone, *, name: str = "", tint: Colour = _ZONE, opacity: float = 0.25
+    image: Image, watched: Watched, *, name: str = "", tint: Colour = _ZONE, opacity: float = 0.25
 ) -> Image:
     """Draw a zone's polygon, its holes left clear, and how many are inside. Changes `image`."""
     rings = [np.round(r).astype(np.int32) for r in (watched.corners, *watched.holes)]
@@ -49,5 +95,5 @@ def zone(
     return image
 
 
-def _pixel(point: np.ndarray) -> tuple[int, int]:  # type: ignore[type-arg]
+def _pixel(point: NDArray[np.float64]) -> tuple[int, int]:
     return round(float(point[0])), round(float(point[1]))

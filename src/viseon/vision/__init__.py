@@ -1,4 +1,4 @@
-"""Arrays in, arrays out: detections, tracks, lines, zones, metrics. NumPy and an assignment solver; no I/O."""
+"""Arrays in, arrays out: detections, tracks, lines, zones, metrics. NumPy only; no I/O."""
 
 from viseon.vision import metrics
 from viseon.vision.anchors import Anchor, anchor_points

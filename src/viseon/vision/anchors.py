@@ -17,7 +17,7 @@ _Y = {"top": 0.0, "center": 0.5, "bottom": 1.0}
 
 
 def anchor_points(xyxy: NDArray[np.float32], anchor: Anchor) -> NDArray[np.float64]:
-    """The anchor of each box (n, 2), taken from the box as it is: a box may reach beyond the frame."""
+    """The anchor of each box (n, 2), from the box as it is, also where it leaves the frame."""
     across, down = _weights(anchor)
     box = xyxy.astype(np.float64)
     points = np.empty((len(box), 2))

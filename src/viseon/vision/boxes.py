@@ -32,7 +32,8 @@ def iou_columns(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
     union = covered_a[:, None] + covered_b
     union -= shared
     np.maximum(union, np.float32(1e-12), out=union)
-    return np.divide(shared, union, out=shared)
+    np.divide(shared, union, out=shared)
+    return shared
 
 
 def ios(a: Boxes, b: Boxes) -> Floats:
@@ -66,8 +67,8 @@ def nms(
 ) -> Indices:
     """Rows that survive greedy non-maximum suppression, best score first.
 
-    A box goes if it overlaps a better one by more than `min_iou`. With `class_id`, only boxes of the
-    same class suppress each other. Equal scores keep the earlier row. Idempotent.
+    A box goes if it overlaps a better one by more than `min_iou`. With `class_id`, only boxes of
+    the same class suppress each other. Equal scores keep the earlier row. Idempotent.
     """
     order = np.argsort(-score, kind="stable")
     if len(order) < 2:
@@ -86,7 +87,7 @@ def nms(
 
 
 def _overlapping(xyxy: Boxes, min_iou: float, metric: Metric) -> tuple[Indices, Indices]:
-    """Pairs (i < j) that overlap by more than `min_iou`, sorted by i; in blocks, so memory stays flat."""
+    """Pairs (i < j) that overlap by more than `min_iou`, by i; in blocks to keep memory flat."""
     overlap = iou if metric == "iou" else ios
     n, block = len(xyxy), 512
     lefts, rights = [], []

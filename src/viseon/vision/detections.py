@@ -30,9 +30,9 @@ class Detections:
     """Objects found in one frame, as columns of equal length.
 
     `xyxy` (n, 4) float32 pixels of the original frame, never of the model input; `score` (n,)
-    float32; `class_id` (n,) int64; `mask` (n, H, W) bool or `RleMasks`; `keypoints` (n, K, 3) float32
-    as x, y, score. The columns are read-only views of what was given. Raises BadDetections where the
-    lengths disagree, a number is not finite or a box is inverted (x2 < x1 or y2 < y1).
+    float32; `class_id` (n,) int64; `mask` (n, H, W) bool or `RleMasks`; `keypoints` (n, K, 3)
+    float32 as x, y, score. The columns are read-only views of what was given. Raises BadDetections
+    where the lengths disagree, a number is not finite or a box is inverted (x2 < x1 or y2 < y1).
     """
 
     xyxy: NDArray[np.float32]
@@ -73,7 +73,7 @@ class Detections:
 
     def where(self, rows: Rows) -> Self:
         """The detections for which `rows` is true, or that it indexes."""
-        return _trusted(
+        made: Self = _trusted(
             type(self),
             self.xyxy[rows],
             self.score[rows],
@@ -81,6 +81,7 @@ class Detections:
             None if self.mask is None else self.mask[rows],
             None if self.keypoints is None else self.keypoints[rows],
         )
+        return made
 
     def of_class(self, *class_ids: int) -> Self:
         """Only these classes."""
@@ -120,7 +121,7 @@ class Detections:
 
     @classmethod
     def from_supervision(cls, found: SupervisionLike) -> Self:
-        """The same columns without a copy where the types allow; a missing score becomes 1, class 0."""
+        """The same columns, uncopied where types allow; a missing score becomes 1, class 0."""
         n = len(found.xyxy)
         score = np.ones(n, np.float32) if found.confidence is None else found.confidence
         class_id = np.zeros(n, np.int64) if found.class_id is None else found.class_id
@@ -234,7 +235,8 @@ def _boxes(array: ArrayLike) -> NDArray[np.float32]:
     if (xyxy[:, 2:] < xyxy[:, :2]).any():
         row = int(np.flatnonzero((xyxy[:, 2:] < xyxy[:, :2]).any(axis=1))[0])
         raise BadDetections(
-            f"xyxy: box {row} is {xyxy[row].tolist()}, inverted; give x1, y1, x2, y2 with x1 <= x2, y1 <= y2"
+            f"xyxy: box {row} is {xyxy[row].tolist()}, inverted; "
+            "give x1, y1, x2, y2 with x1 <= x2 and y1 <= y2"
         )
     return xyxy
 

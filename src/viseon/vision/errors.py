@@ -1,4 +1,4 @@
-"""What this library refuses, and why: every error is a ValueError that names the argument at fault."""
+"""What this library refuses: every error is a ValueError that names the argument."""
 
 
 class VisionError(ValueError):

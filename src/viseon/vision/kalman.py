@@ -33,7 +33,7 @@ class BoxFilter:
         self.rows: Floats = np.empty((20, 0)) if rows is None else rows
 
     def __len__(self) -> int:
-        return self.rows.shape[1]
+        return int(self.rows.shape[1])
 
     @classmethod
     def born(cls, measured: Floats) -> Self:
@@ -91,7 +91,7 @@ class BoxFilter:
             self.rows[:, at] = rows
 
     def distance(self, at: NDArray[np.int64], measured: Floats) -> Floats:
-        """Squared Mahalanobis distance of each measurement (4, m) from each filter `at` → (k, m)."""
+        """Squared Mahalanobis distance of measurements (4, m) from the filters `at` → (k, m)."""
         rows = self.rows[:, at]
         total = rows[_VAR_P] + np.square(_size(rows[POSITION]) * _MEASURE)
         apart = rows[POSITION][:, :, None] - measured[:, None, :]
@@ -99,14 +99,14 @@ class BoxFilter:
         return result
 
     def hold_size(self, at: NDArray[np.int64]) -> None:
-        """Stop the growth of boxes nobody sees, so that a lost track neither swells nor vanishes."""
+        """Stop the growth of unseen boxes: a lost track must neither swell nor vanish."""
         self.rows[6:8, at] = 0.0
 
     def move(self, affine: Floats) -> None:
         """Follow a camera motion: `affine` (2, 3) maps the last frame's pixels to this frame's.
 
-        Means turn and scale exactly, with the covariances' own axes; the correlation that a rotation
-        would create between x and y is dropped (under 1 % below 5 degrees).
+        Means turn and scale exactly, with the covariances' own axes; the correlation that a
+        rotation would create between x and y is dropped (under 1 % below 5 degrees).
         """
         turn, shift = affine[:, :2], affine[:, 2]
         rows, squared = self.rows, np.square(affine[:, :2])

@@ -47,11 +47,12 @@ class Line:
 
     Standing at `start` and looking to `end` on the screen, "in" is from left to right of the arrow.
     The path between two sightings is a straight segment, so a crossing counts also if it skips the
-    line between two frames or happens unseen. It counts once the anchor is more than `hysteresis_px`
-    beyond the line, or three frames beyond after a clear approach, or when the track vanishes there
-    (`gone_s`, `flush`); so jitter counts once and a turn on the line not at all. Of one track, ins
-    and outs alternate: who walks round an end of the line and enters again counts once, unless `laps`.
-    A track counts from its `min_age`-th sighting on. With several anchors all have to cross.
+    line between two frames or happens unseen. It counts once the anchor is more than
+    `hysteresis_px` beyond the line, or three frames beyond after a clear approach, or when the
+    track vanishes there (`gone_s`, `flush`); so jitter counts once and a turn on the line not at
+    all. Of one track, ins and outs alternate: who walks round an end of the line and enters again
+    counts once, unless `laps`. A track counts from its `min_age`-th sighting on. With several
+    anchors all have to cross.
     """
 
     def __init__(  # noqa: PLR0913  # all optional and keyword-only
@@ -118,7 +119,7 @@ class Line:
         return self.by_class["out"].total()
 
     def update(self, tracks: Tracks) -> list[Crossing]:
-        """The crossings that this frame decides, by track id. Raises OutOfOrder if time runs back."""
+        """The crossings this frame decides, by track id. Raises OutOfOrder if time runs back."""
         if tracks.time_s < self._time_s:
             raise OutOfOrder(f"time_s: {tracks.time_s} after {self._time_s}; feed frames in order")
         self._time_s = tracks.time_s

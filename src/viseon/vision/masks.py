@@ -28,7 +28,7 @@ class RleMasks:
         for i, run in enumerate(self.runs):
             if int(run.sum()) != pixels or (run < 0).any():
                 raise BadDetections(
-                    f"mask: the runs of mask {i} cover {int(run.sum())} pixels, the frame has {pixels}"
+                    f"mask: the runs of mask {i} cover {int(run.sum())} of {pixels} pixels"
                 )
 
     def __len__(self) -> int:

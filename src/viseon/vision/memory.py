@@ -12,7 +12,8 @@ Indices = NDArray[np.int64]
 class TrackMemory:
     """Named columns with one row per track; the rows of a frame are found without a Python loop.
 
-    `columns` gives each column's initial value and trailing shape, for example `{"xy": (0.0, (2,))}`.
+    `columns` gives each column's initial value and trailing shape, for example `{"xy": (0.0,
+    (2,))}`.
     """
 
     __slots__ = ("_columns", "_kinds", "track_id")
@@ -80,6 +81,7 @@ class TrackMemory:
 def _plain(column: NDArray[Any]) -> list[Any]:
     """Lists for JSON, which has no NaN: None instead."""
     if column.dtype.kind != "f" or not np.isnan(column).any():
-        plain: list[Any] = column.tolist()
-        return plain
-    return np.where(np.isnan(column), None, column.astype(object)).tolist()  # type: ignore[no-any-return]
+        return list(column.tolist())
+    known = column.astype(object)
+    known[np.isnan(column)] = None
+    return list(known.tolist())

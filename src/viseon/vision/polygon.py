@@ -15,12 +15,13 @@ def ring(name: str, points: ArrayLike) -> Floats:
     Raises BadGeometry for fewer than three corners, numbers that are not finite, no area, or edges
     that cross each other.
     """
-    corners = np.asarray(points, np.float64)
+    corners: Floats = np.asarray(points, np.float64)
     if corners.ndim != 2 or corners.shape[1] != 2:
         raise BadGeometry(f"{name}: shape {corners.shape}, expected (k, 2) corners")
     if not np.isfinite(corners).all():
         raise BadGeometry(f"{name}: every corner must be finite")
-    corners = corners[(corners != np.roll(corners, 1, axis=0)).any(axis=1)]
+    fresh = (corners != np.roll(corners, 1, axis=0)).any(axis=1)
+    corners = corners[fresh]
     if len(corners) < 3:
         raise BadGeometry(f"{name}: {len(corners)} different corners, a polygon needs three")
     crossed = _first_crossing(corners)
@@ -35,7 +36,7 @@ def ring(name: str, points: ArrayLike) -> Floats:
 
 def area(corners: Floats) -> float:
     """The area enclosed (Gauss's shoelace formula)."""
-    apart = corners - corners[0]
+    apart: Floats = corners - corners[0]
     following = np.roll(apart, -1, axis=0)
     return abs(float((apart[:, 0] * following[:, 1] - apart[:, 1] * following[:, 0]).sum())) / 2
 

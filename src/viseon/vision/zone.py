@@ -23,8 +23,9 @@ Kind = Literal["entered", "left", "loitered"]
 class ZoneChange:
     """Something that happened at a zone, with its proof.
 
-    `before` and `after` are the sightings around it; `before` is None for a track first seen inside,
-    `after` is None for one that vanished inside. `dwell_s` is the length of the visit so far.
+    `before` and `after` are the sightings around it; `before` is None for a track first seen
+    inside, `after` is None for one that vanished inside. `dwell_s` is the length of the visit so
+    far.
     """
 
     kind: Kind
@@ -41,10 +42,10 @@ class Zone:
     """A polygon, with holes if need be, that knows which tracks' anchors it covers.
 
     Membership is exact in every frame, the border included. A visit begins and ends when the anchor
-    stays on its side for `settle_frames` sightings, dated back to the moment it passed the border, so
-    one frame of flicker is neither. A track not seen for `gone_s` has left when it was last seen.
-    Visits begin from a track's `min_age`-th sighting on; `loiter_s` is the dwell that is reported as
-    loitering, once per visit.
+    stays on its side for `settle_frames` sightings, dated back to the moment it passed the border,
+    so one frame of flicker is neither. A track not seen for `gone_s` has left when it was last
+    seen. Visits begin from a track's `min_age`-th sighting on; `loiter_s` is the dwell that is
+    reported as loitering, once per visit.
     """
 
     def __init__(  # noqa: PLR0913  # all optional and keyword-only
@@ -120,7 +121,7 @@ class Zone:
         return covered
 
     def dwell_s(self, track_id: int) -> float:
-        """Seconds of the track's present visit up to its last sighting, or of its last one; else 0."""
+        """Seconds of the track's present visit up to its last sighting, or of its last; else 0."""
         row = self._memory.row(track_id)
         if row is not None and self._memory["visiting"][row]:
             return float(self._memory["seen_s"][row] - self._memory["since_s"][row])
@@ -128,7 +129,7 @@ class Zone:
         return until_s - since_s
 
     def update(self, tracks: Tracks) -> Bools:
-        """Which tracks are inside now (n,); `changes` tells what began, ended or lasted too long."""
+        """Which tracks are inside now (n,); `changes` tells what began, ended or lasted."""
         if tracks.time_s < self._time_s:
             raise OutOfOrder(f"time_s: {tracks.time_s} after {self._time_s}; feed frames in order")
         self._time_s = tracks.time_s
@@ -169,7 +170,7 @@ class Zone:
         visiting = memory["visiting"][at]
         streak = np.where(covered != visiting, memory["streak"][at] + 1, 0)
         for i in np.flatnonzero(streak == 1).tolist():
-            self._note_passage(tracks, i, int(at[i]), xy[i], first=new is not None and bool(new[i]))
+            self._note_passage(tracks, int(at[i]), xy[i], first=new is not None and bool(new[i]))
         memory["streak"][at] = streak
         memory["xy"][at] = xy
         memory["seen_s"][at] = tracks.time_s
@@ -184,7 +185,7 @@ class Zone:
             self._linger(at)
         self.changes.sort(key=lambda change: change.track_id)
 
-    def _note_passage(self, tracks: Tracks, i: int, row: int, xy: Floats, *, first: bool) -> None:
+    def _note_passage(self, tracks: Tracks, row: int, xy: Floats, *, first: bool) -> None:
         memory = self._memory
         after = (tracks.frame_index, tracks.time_s, xy[0], xy[1])
         memory["pass_after"][row] = after

@@ -23,8 +23,8 @@ _MOST = (1, 10, 100)
 class CocoAP:
     """COCO's twelve numbers and what they are made of; -1 where there is no truth to find.
 
-    `precision` is (iou, recall, class, size, detections) and `recall` (iou, class, size, detections)
-    over `class_id`, sizes all/small/medium/large, and 1/10/100 detections per image.
+    `precision` is (iou, recall, class, size, detections) and `recall` (iou, class, size,
+    detections) over `class_id`, sizes all/small/medium/large, and 1/10/100 detections per image.
     """
 
     class_id: NDArray[np.int64]

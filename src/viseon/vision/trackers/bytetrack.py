@@ -15,12 +15,12 @@ class ByteTrack(TableTracker):
     """Matches sure detections to all tracks, then doubtful ones to the tracks left over.
 
     Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022.
-    `high_score` parts sure from doubtful detections, below `low_score` they are ignored, a new track
-    needs `new_score` (`high_score` if None) and is confirmed, that is gets an id and is returned, in
-    its `min_hits`-th consecutive frame (at once in the first frame). A track that nobody sees is
-    predicted and kept for `lost_s`. `min_iou`, `min_iou_low` and `min_iou_new` are the least
-    overlaps with the prediction for sure, doubtful, and unconfirmed matches. `class_aware` keeps
-    classes apart.
+    `high_score` parts sure from doubtful detections, below `low_score` they are ignored, a new
+    track needs `new_score` (`high_score` if None) and is confirmed, that is gets an id and is
+    returned, in its `min_hits`-th consecutive frame (at once in the first frame). A track that
+    nobody sees is predicted and kept for `lost_s`. `min_iou`, `min_iou_low` and `min_iou_new` are
+    the least overlaps with the prediction for sure, doubtful, and unconfirmed matches.
+    `class_aware` keeps classes apart.
     """
 
     def __init__(  # noqa: PLR0913  # the paper's parameters, all optional and keyword-only
@@ -51,7 +51,8 @@ class ByteTrack(TableTracker):
     ) -> Tracks:
         """The confirmed tracks seen in this frame, by ascending id, with the boxes as detected.
 
-        `time_s` may be uneven; without it frames are 1/30 s apart. Raises OutOfOrder if it runs back.
+        `time_s` may be uneven; without it frames are 1/30 s apart. Raises OutOfOrder if it runs
+        back.
         """
         before = self._clock.now_s
         steps = self._clock.step(time_s)

@@ -32,10 +32,7 @@ class Clock:
         Raises OutOfOrder for a time before the last frame's; an equal time passes as a step of 0.
         """
         last = self.time_s
-        if time_s is None:
-            now = 0.0 if last is None else last + FRAME_S
-        else:
-            now = float(time_s)
+        now = float(time_s) if time_s is not None else 0.0 if last is None else last + FRAME_S
         if not np.isfinite(now):
             raise OutOfOrder(f"time_s: {time_s} is not a time")
         if last is not None and now < last:
