@@ -10,7 +10,7 @@ from viseon.ports.images import Images
 from viseon.ports.samples import Samples
 from viseon.ports.tracker import Tracker
 from viseon.ports.trainer import Example, Report, Trained, Trainer, TrainingData
-from viseon.ports.video import Frame, Moment, Sink, Source
+from viseon.ports.video import Frame, Moment, Preview, Region, Sink, SinkContext, Source
 
 __all__ = [
     "Backend",
@@ -25,11 +25,14 @@ __all__ = [
     "LabelledFile",
     "Launcher",
     "Moment",
+    "Preview",
     "Probe",
     "Records",
+    "Region",
     "Report",
     "Samples",
     "Sink",
+    "SinkContext",
     "Source",
     "Tensor",
     "Tracker",

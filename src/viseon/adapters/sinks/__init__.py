@@ -1,0 +1,1 @@
+"""Where a stream's moments go."""

@@ -1,0 +1,1 @@
+"""Streams: from a camera to events."""
