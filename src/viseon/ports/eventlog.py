@@ -24,6 +24,13 @@ class EventLog(Protocol):
         """Newest first."""
         ...
 
+    def tail(self, *, after: int | None = None, limit: int = 100) -> tuple[list[Event], int]:
+        """Events in the order they arrived, beyond position `after`, and the position reached.
+
+        None starts at the end: no events, and where the next one will follow.
+        """
+        ...
+
     def rollup(self, *, stream: str = "", by: Literal["hour", "day"] = "hour") -> list[Rollup]:
         """Counts per line or zone, computed from the events themselves."""
         ...

@@ -1,20 +1,31 @@
 """Where the rows of datasets and versions live, in bulk."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from viseon.schema import Change, Sample
+from viseon.schema import Added, Annotation, Change, Digest, Sample, Split
 
 
 class Samples(Protocol):
-    """The rows of one workspace; every call belongs to the transaction it came from."""
+    """The rows of one workspace; every call belongs to the transaction it came from.
 
-    def add(self, dataset: str, samples: Iterable[Sample]) -> None:
-        """Put into the working area; the same filename replaces."""
+    The working area is what the next version will hold.
+    """
+
+    def add(self, dataset: str, samples: Iterable[Sample]) -> Added:
+        """Put into the working area; the same filename replaces.
+
+        What a replacement leaves open is kept: its split, and its annotation, size and metadata
+        as long as the bytes are the same.
+        """
         ...
 
-    def remove(self, dataset: str, filenames: Iterable[str]) -> None:
-        """Take out of the working area."""
+    def remove(self, dataset: str, filenames: Iterable[str]) -> int:
+        """Take out of the working area. Returns how many were there."""
+        ...
+
+    def get(self, dataset: str, filename: str, *, version: int | None = None) -> Sample:
+        """One row. Raises NotFound."""
         ...
 
     def page(
@@ -27,6 +38,30 @@ class Samples(Protocol):
         """All of them, in filename order, without holding them in memory."""
         ...
 
+    def lines(self, dataset: str, *, version: int | None = None) -> Iterator[bytes]:
+        """The samples' manifest lines in filename order, many lines to a chunk."""
+        ...
+
+    def count(self, dataset: str, *, version: int | None = None) -> dict[str, int]:
+        """How many rows each split has; those without one under ""."""
+        ...
+
+    def pending(self, dataset: str) -> Iterator[Sample]:
+        """Rows of the working area that the head does not have, in filename order."""
+        ...
+
+    def assign(self, dataset: str, splits: Mapping[str, Split]) -> None:
+        """Set the split of pending rows by filename."""
+        ...
+
+    def hold(self, dataset: str, filenames: Iterable[str]) -> None:
+        """Leave pending rows out of the next version; they wait in the working area."""
+        ...
+
+    def homes(self, dataset: str, digests: Iterable[Digest]) -> dict[Digest, Split]:
+        """In which split these bytes are, or last were, in any version of the dataset."""
+        ...
+
     def freeze(self, dataset: str, version: int) -> None:
         """Make the working area the rows of `version`; costs what changed, not what exists."""
         ...
@@ -35,4 +70,12 @@ class Samples(Protocol):
         self, dataset: str, old: int, new: int | None, *, after: str = "", limit: int | None = None
     ) -> Iterator[Change]:
         """What differs, in filename order; `new` None compares with the working area."""
+        ...
+
+    def annotate(self, annotations: Iterable[Annotation]) -> None:
+        """Store annotations under their digests; storing again is free."""
+        ...
+
+    def annotations(self, digests: Iterable[Digest]) -> dict[Digest, Annotation]:
+        """Annotations by digest. Raises NotFound when one is not stored."""
         ...

@@ -22,7 +22,20 @@ from viseon.schema.base import (
     digest_of,
     new_id,
 )
-from viseon.schema.dataset import Change, Dataset, Diff, Sample, Split, Task, Version
+from viseon.schema.dataset import (
+    SPLITS,
+    Added,
+    Change,
+    Dataset,
+    Diff,
+    Filename,
+    Ratios,
+    Row,
+    Sample,
+    Split,
+    Task,
+    Version,
+)
 from viseon.schema.errors import (
     ERRORS,
     Busy,
@@ -44,6 +57,8 @@ from viseon.schema.stream import Stream, StreamConfig, StreamPlugin, StreamState
 
 __all__ = [
     "ERRORS",
+    "SPLITS",
+    "Added",
     "Annotation",
     "AuditRecord",
     "Box",
@@ -58,6 +73,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Failed",
+    "Filename",
     "Forbidden",
     "InputSpec",
     "Invalid",
@@ -75,10 +91,12 @@ __all__ = [
     "PathPoint",
     "Principal",
     "Provenance",
+    "Ratios",
     "Replay",
     "Resources",
     "Role",
     "Rollup",
+    "Row",
     "Run",
     "RunState",
     "Sample",

@@ -1,9 +1,13 @@
 """Datasets, samples and frozen versions."""
 
+import unicodedata
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from viseon.schema.base import Digest, Name, Noun, Time
+from pydantic import AfterValidator, Field, NonNegativeInt
+
+from viseon.schema.annotation import Annotation
+from viseon.schema.base import Digest, Name, Noun, Time, canonical_json
 
 
 class Task(StrEnum):
@@ -18,6 +22,27 @@ class Task(StrEnum):
 
 Split = Literal["train", "val", "test"]
 
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+def _filename(name: str) -> str:
+    name = unicodedata.normalize("NFC", name)
+    parts = name.split("/")
+    if len(name.encode(errors="surrogatepass")) > 1024:
+        raise ValueError("is longer than 1024 bytes")
+    if any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"{name!r} must be a relative path without '.', '..' or empty parts")
+    if any(ord(c) < 32 or c == "\x7f" or "\ud800" <= c <= "\udfff" or c == "\\" for c in name):
+        raise ValueError(f"{name!r} holds a control character, a backslash or broken Unicode")
+    return name
+
+
+Filename = Annotated[str, AfterValidator(_filename)]
+"""A relative path, `/` between folders, Unicode NFC; safe to create below any folder."""
+
+Ratios = dict[Split, Annotated[float, Field(ge=0)]]
+"""How the samples should spread over the splits; only the proportions matter."""
+
 
 class Dataset(Noun):
     """A named, growing collection of samples."""
@@ -26,6 +51,7 @@ class Dataset(Noun):
     task: Task = Task.DETECT
     classes: tuple[str, ...] = ()
     """Class names; a class's position is its `class_id`."""
+    ratios: Ratios = {"train": 0.7, "val": 0.2, "test": 0.1}
     head: int = 0
     """Number of the latest version; 0 before the first commit."""
     created: Time
@@ -34,15 +60,43 @@ class Dataset(Noun):
 class Sample(Noun):
     """One file of a dataset and, once labelled, its annotation."""
 
-    filename: str
-    """Unique in the dataset; `/` separates folders, Unicode NFC."""
+    filename: Filename
+    """Unique in the dataset."""
     digest: Digest
     annotation: Digest | None = None
-    """Digest of the canonical JSON of the sample's annotation."""
+    """Digest of the canonical JSON of the sample's annotation (see `Annotation.content`)."""
     split: Split | None = None
-    width: int = 0
-    height: int = 0
+    """None until the first commit decides, unless whoever added it asked for one."""
+    width: NonNegativeInt = 0
+    height: NonNegativeInt = 0
     metadata: dict[str, Any] = {}
+    """Such as `camera_id`, `captured_at`, `tags`; `session` groups what belongs together."""
+
+    @property
+    def line(self) -> str:
+        """Its line of a manifest: canonical JSON of everything that was set."""
+        return canonical_json(self.model_dump(mode="json", exclude_defaults=True)).decode()
+
+
+class Row(Noun):
+    """One line of an upload: a sample whose annotation may be spelled out."""
+
+    filename: Filename
+    digest: Digest
+    annotation: Annotation | Digest | None = None
+    """None keeps what the sample has; an empty annotation says that there is nothing in it."""
+    split: Split | None = None
+    width: NonNegativeInt = 0
+    height: NonNegativeInt = 0
+    metadata: dict[str, Any] = {}
+
+
+class Added(Noun):
+    """What an addition came to."""
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
 
 
 class Version(Noun):
@@ -56,18 +110,27 @@ class Version(Noun):
     """Fingerprint of the version before it."""
     samples: int
     splits: dict[str, int]
+    task: Task = Task.DETECT
     classes: tuple[str, ...]
     message: str = ""
     certificate: Digest | None = None
+    quarantined: int = 0
+    """Newcomers left out because they would have joined two splits."""
     created: Time
     created_by: str = ""
     tags: tuple[Name, ...] = ()
+
+    @property
+    def ref(self) -> str:
+        """`name@number`."""
+        return f"{self.dataset}@{self.number}"
 
 
 class Change(Noun):
     """One file that differs between two versions."""
 
-    kind: Literal["added", "removed", "modified", "relabelled", "moved"]
+    kind: Literal["added", "removed", "modified", "relabelled", "moved", "described"]
+    """The weightiest of its changes: other bytes, other annotation, other split, other metadata."""
     filename: str
     old: Digest | None = None
     new: Digest | None = None
@@ -82,12 +145,14 @@ class Diff(Noun):
 
     dataset: Name
     old: int
-    new: int
+    new: int | None
+    """None is the working area."""
     added: int
     removed: int
     modified: int
     relabelled: int
     moved: int
+    described: int = 0
     changes: tuple[Change, ...]
     """The first changes in filename order; `next` pages on."""
     next: str | None = None

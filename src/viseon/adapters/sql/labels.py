@@ -1,0 +1,47 @@
+"""Annotations on SQL, by the digest of their content."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from viseon.adapters.sql.tables import annotation, tally
+from viseon.schema import Annotation, Digest, NotFound, digest_of
+
+
+class SqlLabels:
+    """The annotations of one workspace and how many objects of each class they have."""
+
+    def __init__(self, connection: Connection, workspace: str) -> None:
+        self._db = connection
+        self._workspace = workspace
+        self._insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+
+    def put(self, annotations: Sequence[Annotation]) -> None:
+        """Store those that are not there yet."""
+        bodies, counts = [], []
+        for a in annotations:
+            content = a.content
+            key = {"workspace": self._workspace, "digest": bytes.fromhex(digest_of(content))}
+            bodies.append({**key, "body": content.decode()})
+            for name, n in Counter(o.class_name for o in a.objects).items():
+                counts.append({**key, "class_name": name, "count": n})
+        self._db.execute(self._insert(annotation).on_conflict_do_nothing(), bodies)
+        if counts:
+            self._db.execute(self._insert(tally).on_conflict_do_nothing(), counts)
+
+    def get(self, digests: Sequence[Digest]) -> dict[Digest, Annotation]:
+        """By digest, in any order given. Raises NotFound for the first that is missing."""
+        query = select(annotation.c.digest, annotation.c.body).where(
+            annotation.c.workspace == self._workspace,
+            annotation.c.digest.in_([bytes.fromhex(d) for d in set(digests)]),
+        )
+        found = {
+            bytes(r.digest).hex(): Annotation.model_validate_json(r.body)
+            for r in self._db.execute(query)
+        }
+        for digest in digests:
+            if digest not in found:
+                raise NotFound(f"no annotation {digest[:12]}…")
+        return {digest: found[digest] for digest in digests}

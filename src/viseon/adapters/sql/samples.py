@@ -1,0 +1,295 @@
+"""Samples on SQL: rows with a validity interval, so that a commit writes only what changed."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby, islice
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from viseon.adapters.sql.changes import change_of, changed_rows
+from viseon.adapters.sql.labels import SqlLabels
+from viseon.adapters.sql.tables import FOREVER, collection, sample
+from viseon.schema import Added, Annotation, Change, Digest, Invalid, NotFound, Sample, Split
+
+T = TypeVar("T")
+
+CHUNK = 1000
+"""Filenames or digests in one statement."""
+
+STREAM = {"yield_per": 5000}
+
+
+class SqlSamples:
+    """The rows one transaction sees of one workspace."""
+
+    def __init__(
+        self, connection: Connection, workspace: str, *, writing: Callable[[], None]
+    ) -> None:
+        self._db = connection
+        self._workspace = workspace
+        self._writing = writing
+        self._labels = SqlLabels(connection, workspace)
+
+    def add(self, dataset: str, samples: Iterable[Sample]) -> Added:
+        self._writing()
+        id, head = self._collection(dataset, create=True)
+        total = Added()
+        for chunk in _chunks(samples):
+            wanted = {s.filename: s for s in chunk}
+            open_rows = self._open_rows(id, list(wanted))
+            new = {n: _merged(s, open_rows.get(n)) for n, s in wanted.items()}
+            same = [n for n, s in new.items() if n in open_rows and s == open_rows[n][0]]
+            for name in same:
+                del new[name]
+            replaced = [n for n in new if n in open_rows]
+            self._close(id, head + 1, replaced)
+            self._open(id, head + 1, new.values())
+            total = Added(
+                added=total.added + len(new) - len(replaced),
+                replaced=total.replaced + len(replaced),
+                unchanged=total.unchanged + len(same),
+            )
+        return total
+
+    def remove(self, dataset: str, filenames: Iterable[str]) -> int:
+        self._writing()
+        id, head = self._collection(dataset)
+        gone = 0
+        for chunk in _chunks(filenames):
+            there = list(self._open_rows(id, chunk))
+            self._close(id, head + 1, there)
+            gone += len(there)
+        return gone
+
+    def get(self, dataset: str, filename: str, *, version: int | None = None) -> Sample:
+        id, _ = self._collection(dataset)
+        line = self._db.scalar(
+            select(sample.c.line).where(_alive(id, version), sample.c.filename == filename)
+        )
+        if line is None:
+            raise NotFound(f"no sample {filename!r} in dataset {dataset!r}")
+        return Sample.model_validate_json(line)
+
+    def page(
+        self, dataset: str, *, version: int | None = None, after: str = "", limit: int = 100
+    ) -> list[Sample]:
+        id, _ = self._collection(dataset)
+        query = select(sample.c.line).where(_alive(id, version), sample.c.filename > after)
+        lines = self._db.scalars(query.order_by(sample.c.filename).limit(limit))
+        return [Sample.model_validate_json(line) for line in lines]
+
+    def rows(self, dataset: str, *, version: int | None = None) -> Iterator[Sample]:
+        for chunk in self._lines(dataset, version):
+            yield from map(Sample.model_validate_json, chunk)
+
+    def lines(self, dataset: str, *, version: int | None = None) -> Iterator[bytes]:
+        for chunk in self._lines(dataset, version):
+            yield ("\n".join(chunk) + "\n").encode()
+
+    def count(self, dataset: str, *, version: int | None = None) -> dict[str, int]:
+        id, _ = self._collection(dataset)
+        query = select(sample.c.split, func.count()).where(_alive(id, version))
+        rows = self._db.execute(query.group_by(sample.c.split)).all()
+        return {split: n for split, n in sorted((r[0], r[1]) for r in rows)}
+
+    def pending(self, dataset: str) -> Iterator[Sample]:
+        id, head = self._collection(dataset)
+        query = (
+            select(sample.c.line)
+            .where(sample.c.dataset == id, sample.c.since == head + 1)
+            .order_by(sample.c.filename)
+        )
+        lines = list(self._db.scalars(query))
+        yield from map(Sample.model_validate_json, lines)
+
+    def assign(self, dataset: str, splits: Mapping[str, Split]) -> None:
+        self._writing()
+        id, head = self._collection(dataset)
+        for chunk in _chunks(splits):
+            found = self._open_rows(id, chunk)
+            rows = [
+                _columns(s.model_copy(update={"split": splits[n]}))
+                for n, (s, since) in found.items()
+                if since == head + 1 and s.split != splits[n]
+            ]
+            if rows:
+                here = and_(
+                    sample.c.dataset == id,
+                    sample.c.filename == bindparam("name"),
+                    sample.c.since == head + 1,
+                )
+                named = [{"name": r.pop("filename"), **r} for r in rows]
+                self._db.execute(update(sample).where(here), named)
+
+    def hold(self, dataset: str, filenames: Iterable[str]) -> None:
+        self._writing()
+        id, head = self._collection(dataset)
+        here = and_(sample.c.dataset == id, sample.c.filename == bindparam("name"))
+        names = [{"name": n} for n in filenames]
+        if names:
+            old = update(sample).where(here, sample.c.until == head + 1)
+            self._db.execute(old.values(until=head + 2), names)
+            new = update(sample).where(here, sample.c.since == head + 1)
+            self._db.execute(new.values(since=head + 2), names)
+
+    def homes(self, dataset: str, digests: Iterable[Digest]) -> dict[Digest, Split]:
+        id, head = self._collection(dataset)
+        found: dict[Digest, Split] = {}
+        for chunk in _chunks(digests):
+            query = select(sample.c.digest, sample.c.split).where(
+                sample.c.dataset == id,
+                sample.c.digest.in_([bytes.fromhex(d) for d in chunk]),
+                sample.c.split != "",
+                sample.c.since <= head,
+            )
+            for digest, split in self._db.execute(query.order_by(sample.c.since)):
+                found[bytes(digest).hex()] = split
+        return found
+
+    def freeze(self, dataset: str, version: int) -> None:
+        self._writing()
+        id, head = self._collection(dataset, create=True)
+        if version != head + 1:
+            raise RuntimeError(f"version {version} does not follow {head}")
+        self._db.execute(update(collection).where(collection.c.id == id).values(head=version))
+
+    def changes(
+        self, dataset: str, old: int, new: int | None, *, after: str = "", limit: int | None = None
+    ) -> Iterator[Change]:
+        id, head = self._collection(dataset)
+        right = head + 1 if new is None else new
+        query = changed_rows(id, old, right, after)
+        if limit is not None:
+            query = query.limit(2 * limit)
+        rows = self._db.execute(query, execution_options=STREAM)
+        found = (change_of(list(group)) for _, group in groupby(rows, key=lambda r: r.filename))
+        yield from islice((c for c in found if c is not None), limit)
+
+    def annotate(self, annotations: Iterable[Annotation]) -> None:
+        self._writing()
+        for chunk in _chunks(annotations):
+            self._labels.put(chunk)
+
+    def annotations(self, digests: Iterable[Digest]) -> dict[Digest, Annotation]:
+        found: dict[Digest, Annotation] = {}
+        for chunk in _chunks(digests):
+            found |= self._labels.get(chunk)
+        return found
+
+    def _collection(self, dataset: str, *, create: bool = False) -> tuple[int, int]:
+        here = and_(collection.c.workspace == self._workspace, collection.c.name == dataset)
+        row = self._db.execute(select(collection.c.id, collection.c.head).where(here)).first()
+        if row is not None:
+            return row.id, row.head
+        if not create:
+            return 0, 0
+        values = {"workspace": self._workspace, "name": dataset, "head": 0}
+        made = self._db.execute(insert(collection).values(values)).inserted_primary_key
+        return (made[0] if made else 0), 0
+
+    def _lines(self, dataset: str, version: int | None) -> Iterator[list[str]]:
+        id, _ = self._collection(dataset)
+        query = select(sample.c.line).where(_alive(id, version)).order_by(sample.c.filename)
+        found = self._db.scalars(query, execution_options=STREAM)
+        for chunk in found.partitions():
+            yield list(chunk)
+
+    def _open_rows(self, id: int, filenames: list[str]) -> dict[str, tuple[Sample, int]]:
+        query = select(sample.c.filename, sample.c.line, sample.c.since).where(
+            sample.c.dataset == id,
+            sample.c.filename.in_(filenames),
+            sample.c.until == FOREVER,
+        )
+        rows = self._db.execute(query)
+        return {r.filename: (Sample.model_validate_json(r.line), r.since) for r in rows}
+
+    def _close(self, id: int, working: int, filenames: list[str]) -> None:
+        """End open rows before the working version; rows born in it leave no trace."""
+        if not filenames:
+            return
+        mine = and_(
+            sample.c.dataset == id, sample.c.filename.in_(filenames), sample.c.until == FOREVER
+        )
+        self._db.execute(delete(sample).where(mine, sample.c.since >= working))
+        self._db.execute(update(sample).where(mine).values(until=working))
+
+    def _open(self, id: int, working: int, samples: Iterable[Sample]) -> None:
+        """Begin rows; one that equals the row the working version had ended goes on instead."""
+        fresh = {s.filename: s for s in samples}
+        if not fresh:
+            return
+        ended = select(sample.c.filename, sample.c.line).where(
+            sample.c.dataset == id,
+            sample.c.filename.in_(list(fresh)),
+            sample.c.until == working,
+        )
+        back = []
+        for name, line in self._db.execute(ended):
+            before = Sample.model_validate_json(line)
+            after = fresh[name]
+            if after.split is None:
+                after = after.model_copy(update={"split": before.split})
+            if after == before:
+                back.append(name)
+                del fresh[name]
+        if back:
+            again = and_(
+                sample.c.dataset == id, sample.c.filename.in_(back), sample.c.until == working
+            )
+            self._db.execute(update(sample).where(again).values(until=FOREVER))
+        rows = [
+            {"dataset": id, "since": working, "until": FOREVER, **_columns(s)}
+            for s in fresh.values()
+        ]
+        if rows:
+            self._db.execute(insert(sample), rows)
+
+
+def _alive(id: int, version: int | None) -> ColumnElement[bool]:
+    if version is None:
+        return and_(sample.c.dataset == id, sample.c.until == FOREVER)
+    return and_(sample.c.dataset == id, sample.c.since <= version, sample.c.until > version)
+
+
+def _merged(new: Sample, old: tuple[Sample, int] | None) -> Sample:
+    if old is None:
+        return new
+    before = old[0]
+    kept: dict[str, Any] = {"split": new.split or before.split}
+    if new.digest == before.digest:
+        kept |= {
+            "annotation": new.annotation or before.annotation,
+            "width": new.width or before.width,
+            "height": new.height or before.height,
+            "metadata": {**before.metadata, **new.metadata},
+        }
+    return new.model_copy(update=kept)
+
+
+def _columns(s: Sample) -> dict[str, Any]:
+    line = s.line
+    if "\\u0000" in line:
+        raise Invalid(f"sample {s.filename!r}: its metadata holds a NUL character")
+    return {
+        "filename": s.filename,
+        "digest": bytes.fromhex(s.digest),
+        "annotation": bytes.fromhex(s.annotation) if s.annotation else None,
+        "split": s.split or "",
+        "line": line,
+    }
+
+
+def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(values)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
