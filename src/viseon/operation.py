@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, wraps
 from typing import Annotated, Any, Literal, Protocol, TypeVar, cast, get_type_hints
 
@@ -37,6 +37,8 @@ class Operation:
     path: str
     needs: Role
     takes: Resources | None
+    secret: bool
+    """Whether the answer holds something that must not be stored."""
     signature: inspect.Signature
     """Without `self` and `report`, with types instead of strings."""
     help: str
@@ -109,7 +111,7 @@ class Call:
 class Submit(Protocol):
     """How a long operation becomes a job."""
 
-    def __call__(self, operation: Operation, arguments: dict[str, Any]) -> Job:
+    def __call__(self, operation: Operation, arguments: dict[str, Any], /) -> Job:
         """Queue it."""
         ...
 
@@ -131,6 +133,8 @@ class Binding:
     scope: Scope
     submit: Submit
     once: Once
+    follow: Callable[..., Job]
+    """Waits for a job; what `job.wait()` calls."""
 
 
 _CALL: ContextVar[Call | None] = ContextVar("call", default=None)
@@ -158,20 +162,28 @@ def bind(service: Any, binding: Binding) -> None:
 
 
 def operation(
-    verb: Verb, path: str, *, needs: Role, takes: Resources | None = None
+    verb: Verb, path: str, *, needs: Role, takes: Resources | None = None, secret: bool = False
 ) -> Callable[[F], F]:
-    """Publish a service method at `verb /v1{path}` for those whose role includes `needs`."""
+    """Publish a service method at `verb /v1{path}` for those whose role includes `needs`.
+
+    `takes` makes it long; `secret` says its answer may be shown once but never stored.
+    """
 
     def publish(method: F) -> F:
         found: list[Operation] = []
 
-        @wraps(method)
-        def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        def read() -> Operation:
             if not found:
                 found.append(_read(method, verb, path, needs, takes))
-            return _perform(found[0], self, args, kwargs)
+                if secret:
+                    found[0] = replace(found[0], secret=True)
+            return found[0]
 
-        called.__operation__ = lambda: _read(method, verb, path, needs, takes)  # type: ignore[attr-defined]
+        @wraps(method)
+        def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return _perform(read(), self, args, kwargs)
+
+        called.__operation__ = read  # type: ignore[attr-defined]
         return cast(F, called)
 
     return publish
@@ -203,6 +215,11 @@ def _perform(op: Operation, service: Any, args: tuple[Any, ...], kwargs: dict[st
             fix="ask an admin of the workspace for a token with that role",
         )
     given = op.check(op.signature.bind(*args, **kwargs).arguments)
+    answer = _once(op, service, binding, given)
+    return answer.bound(binding.follow) if binding and isinstance(answer, Job) else answer
+
+
+def _once(op: Operation, service: Any, binding: Binding | None, given: dict[str, Any]) -> Any:
     key = _KEY.get()
     if binding is None or not key or op.verb == "GET" or _CALL.get() is not None:
         return _act(op, service, binding, given)
@@ -245,6 +262,7 @@ def _read(
         path=path,
         needs=needs,
         takes=takes,
+        secret=False,
         signature=bare.replace(parameters=parameters, return_annotation=answer),
         help=inspect.getdoc(method) or "",
         body=method,

@@ -23,7 +23,7 @@ class Plugin(Generic[C, T]):
     name: str
     config: type[C]
     build: Callable[..., T]
-    """Called with the config, and with whatever the kind promises (see `docs/plugins/<kind>.md`)."""
+    """Called with the config, and with whatever the kind promises (`docs/plugins/<kind>.md`)."""
 
     def options(self, given: Mapping[str, Any]) -> C:
         """What a person wrote, checked; unknown or wrong options are Invalid."""

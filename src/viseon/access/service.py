@@ -77,7 +77,7 @@ class Access:
         more = mine[limit - 1].id if len(mine) > limit else None
         return Page[Token](items=tuple(mine[:limit]), next=more)
 
-    @operation("POST", "/access/tokens", needs=Role.ADMIN)
+    @operation("POST", "/access/tokens", needs=Role.ADMIN, secret=True)
     def create_token(self, *, name: str, role: Role, workspace: Name | None = None) -> NewToken:
         """Make a token; its secret is in the answer and cannot be shown again."""
         where = workspace or self._scope.workspace
@@ -135,9 +135,7 @@ def authenticate(registry: Catalog, secret: str) -> Scope:
             "the token is not known or was revoked", fix="viseon access create-token --help"
         )
     token = credential.token
-    return Scope(
-        principal=Principal(name=token.name, role=token.role), workspace=token.workspace
-    )
+    return Scope(principal=Principal(name=token.name, role=token.role), workspace=token.workspace)
 
 
 def _digest(secret: str) -> Digest:

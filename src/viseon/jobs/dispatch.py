@@ -19,7 +19,7 @@ class Dispatcher:
         launcher: Launcher,
         probe: Probe,
         now: Clock,
-        lost: Callable[[Job], None] = lambda job: None,
+        lost: Callable[[Job], None] = lambda _: None,
     ) -> None:
         self._catalog, self._scope = catalog, scope
         self._launcher, self._probe = launcher, probe

@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     from viseon.jobs.service import Jobs
 
 
-def follow(
-    jobs: "Jobs", id: str, *, progress: bool = False, timeout_s: float | None = None
-) -> Job:
+def follow(jobs: "Jobs", id: str, *, progress: bool = False, timeout_s: float | None = None) -> Job:
     """The ended job. Raises Failed with its reason, or TimeoutError while it still runs."""
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     pause_s, seen = 0.05, 0
@@ -29,7 +27,9 @@ def follow(
     if progress:
         sys.stderr.write("\n")
     if job.state is not JobState.DONE:
-        raise Failed(f"{job.operation} {job.state.value}: {job.reason}", fix=f"viseon jobs log {id}")
+        raise Failed(
+            f"{job.operation} {job.state.value}: {job.reason}", fix=f"viseon jobs log {id}"
+        )
     return job
 
 

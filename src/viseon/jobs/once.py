@@ -29,6 +29,11 @@ class OnceByCatalog:
         )
         earlier = self._claim(begun)
         if earlier is not None:
+            if operation.secret:
+                raise Conflict(
+                    f"{operation.full_name} was done already; its answer is secret and not kept",
+                    fix="use a new key to do it again",
+                )
             return earlier.answer
         try:
             answer = act()
@@ -37,7 +42,8 @@ class OnceByCatalog:
                 records.remove(Replay, full)
             raise
         with self._catalog.transaction() as records:
-            records.put(full, begun.model_copy(update={"answer": answer, "done": True}))
+            kept = None if operation.secret else answer
+            records.put(full, begun.model_copy(update={"answer": kept, "done": True}))
         return answer
 
     def _claim(self, begun: Replay) -> Replay | None:

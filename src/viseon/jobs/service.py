@@ -45,9 +45,7 @@ class Jobs:
         """Jobs, newest first, optionally only those in one state."""
         where = {"state": state.value} if state else None
         with self._catalog.read() as records:
-            found = records.find(
-                Job, where=where, after=cursor, limit=limit + 1, newest_first=True
-            )
+            found = records.find(Job, where=where, after=cursor, limit=limit + 1, newest_first=True)
         more = found[limit - 1].id if len(found) > limit else None
         return Page[Job](items=tuple(found[:limit]), next=more)
 
@@ -83,9 +81,7 @@ class Jobs:
             raise Conflict(f"job {id} has ended already: {job.state.value}")
         if job.state is JobState.RUNNING:
             self._launcher.cancel(job)
-        job, mine = ended(
-            self._catalog, self._now, id, JobState.CANCELLED, reason="cancelled"
-        )
+        job, mine = ended(self._catalog, self._now, id, JobState.CANCELLED, reason="cancelled")
         if mine:
             self._dispatcher.forget(job)
         return job
@@ -118,8 +114,6 @@ class Jobs:
     def _placed(self, job: Job) -> Job:
         if job.state is not JobState.QUEUED:
             return job
-        queue = [
-            j.id for j in in_order(unfinished(self._catalog)) if j.state is JobState.QUEUED
-        ]
+        queue = [j.id for j in in_order(unfinished(self._catalog)) if j.state is JobState.QUEUED]
         place = queue.index(job.id) + 1 if job.id in queue else None
         return job.model_copy(update={"position": place})

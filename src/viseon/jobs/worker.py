@@ -18,9 +18,11 @@ Body = Callable[["JobReport"], Any]
 class JobReport:
     """What a body uses to talk; writes reach the catalog at most a few times a second."""
 
-    def __init__(self, catalog: Catalog, now: Clock, id: str) -> None:
+    def __init__(
+        self, catalog: Catalog, now: Clock, id: str, stop: threading.Event | None = None
+    ) -> None:
         self._catalog, self._now, self._id = catalog, now, id
-        self._stop = threading.Event()
+        self._stop = stop or threading.Event()
         self._lock = threading.Lock()
         self._said: list[dict[str, Any]] = []
         self._done, self._stage = 0.0, ""
@@ -31,10 +33,6 @@ class JobReport:
     def cancelled(self) -> bool:
         """Somebody asked it to stop."""
         return self._stop.is_set()
-
-    def cancel(self) -> None:
-        """Ask the body to leave at its next safe point."""
-        self._stop.set()
 
     def progress(self, done: float, stage: str = "") -> None:
         """How much is done, from 0 to 1."""

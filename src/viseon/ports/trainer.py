@@ -88,5 +88,5 @@ class Trainer(Protocol):
     def fit(
         self, data: TrainingData, report: Report, workdir: Path, *, resume: bytes | None = None
     ) -> Trained:
-        """The best model, its ONNX file inside `workdir`. Same data, config and seed: same metrics."""
+        """The best model, its ONNX in `workdir`. Same data, config and seed: same metrics."""
         ...

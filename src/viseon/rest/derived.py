@@ -44,9 +44,7 @@ def _endpoint(noun: str, op: Operation) -> Callable[..., Any]:
         with idempotent(key) if key else nullcontext():
             return getattr(service, op.name)(**received, **arguments)
 
-    parameters = [
-        inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
-    ]
+    parameters = [inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)]
     parameters += [p.replace(kind=p.KEYWORD_ONLY) for p in op.in_path]
     if op.given:
         sent: Any = op.request

@@ -72,4 +72,5 @@ def _secret(headers: Headers, connection: Connection) -> str:
     if bearer.lower().startswith("bearer "):
         return bearer[7:].strip()
     query = parse_qs(connection.get("query_string", b"").decode("latin-1"))
-    return query.get("access_token", [""])[0]
+    token: str = query.get("access_token", [""])[0]
+    return token

@@ -24,7 +24,7 @@ class Event(Noun):
     """Something a rule noticed, with the evidence for it."""
 
     id: str
-    """Made from the stream, its configuration and the event: running a file again gives it again."""
+    """Made from stream, configuration and event: running a file again gives it again."""
     stream: Name
     config: Digest
     kind: EventKind

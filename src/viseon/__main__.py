@@ -1,0 +1,5 @@
+"""`python -m viseon` is `viseon`."""
+
+from viseon.cli import main
+
+main()

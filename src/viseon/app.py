@@ -1,0 +1,213 @@
+"""The composition root: the only place where settings become objects."""
+
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from viseon.access import Access, authenticate
+from viseon.adapters.blobs.files import FileBlobs
+from viseon.adapters.launchers.inline import InlineLauncher
+from viseon.adapters.launchers.process import ProcessLauncher
+from viseon.adapters.probes.host import HostProbe
+from viseon.adapters.sql import Store, open_store
+from viseon.jobs import Dispatcher, JobReport, Jobs, OnceByCatalog, follow, work
+from viseon.operation import Binding, Operation, bind, operations, perform
+from viseon.platform import SERVICES, Platform
+from viseon.ports import Catalog, Launcher
+from viseon.schema import (
+    Forbidden,
+    Invalid,
+    Job,
+    NotFound,
+    Noun,
+    Principal,
+    Role,
+    Scope,
+    Unauthorized,
+    Workspace,
+)
+
+LOCAL = Scope(principal=Principal(name="local", role=Role.ADMIN))
+"""Whoever sits at this machine."""
+
+_REGISTRY = Scope(principal=Principal(name="viseon", role=Role.ADMIN), workspace="viseon-registry")
+"""Where tokens and the list of workspaces live; nobody can enter it."""
+
+
+class Settings(Noun):
+    """Everything that differs between two installations. Read from `VISEON_<NAME>`."""
+
+    home: Path = Path("~/.viseon")
+    """Where everything is kept unless said otherwise."""
+    database: str = ""
+    """A SQLAlchemy URL; empty means SQLite in `home`."""
+    auth: Literal["open", "token"] = "open"
+    """`open` trusts everybody who can reach the port: only for this machine."""
+    jobs: Literal["process", "inline"] = "process"
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None, **given: object) -> "Settings":
+        """From the environment, then from what is `given`. Raises Invalid naming the setting."""
+        found = os.environ if environment is None else environment
+        names = {f"VISEON_{name.upper()}": name for name in cls.model_fields}
+        values: dict[str, object] = {names[k]: v for k, v in found.items() if k in names and v}
+        values |= {name: value for name, value in given.items() if value is not None}
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            raise Invalid.because(error.errors()[0], where="setting ") from error
+        return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The same settings for a child process."""
+        return {f"VISEON_{name.upper()}": str(value) for name, value in self if value}
+
+
+class House:
+    """The long-lived parts, built once; `platform` binds them to a caller."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        try:
+            settings.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Invalid(
+                f"home: cannot create {settings.home}: {error.strerror}", fix="set VISEON_HOME"
+            ) from error
+        url = settings.database or f"sqlite:///{settings.home / 'viseon.db'}"
+        self.store: Store = open_store(url)
+        self.probe = HostProbe(settings.home)
+
+    def platform(self, scope: Scope = LOCAL) -> Platform:
+        """Everything, for one principal in one workspace. Cheap."""
+        catalog = self.store.catalog(scope)
+        blobs = FileBlobs(self.settings.home / "blobs" / scope.workspace)
+        dispatcher = self._dispatcher(catalog, scope)
+        jobs = Jobs(catalog, scope, self.launcher, self.probe, dispatcher, now)
+        platform = Platform(
+            blobs=blobs,
+            jobs=jobs,
+            access=Access(self._registry, catalog, scope, now),
+        )
+        binding = Binding(
+            scope=scope,
+            submit=jobs.submit,
+            once=OnceByCatalog(catalog, scope, now),
+            follow=partial(follow, jobs),
+        )
+        for noun in SERVICES:
+            bind(getattr(platform, noun), binding)
+        return platform
+
+    def admit(self, secret: str, workspace: str | None) -> Scope:
+        """Whom a token stands for. Raises Unauthorized or Forbidden."""
+        if secret:
+            scope = authenticate(self._registry, secret)
+        elif self.settings.auth == "open":
+            scope = LOCAL
+        else:
+            raise Unauthorized(
+                "this server wants a token",
+                fix="send `Authorization: Bearer …`; make one with `viseon access create-token`",
+            )
+        return scope if workspace is None else self._entered(scope, workspace)
+
+    def local(self, workspace: str | None = None) -> Scope:
+        """Whoever sits at this machine, in a workspace. Raises NotFound."""
+        return LOCAL if workspace is None else self._entered(LOCAL, workspace)
+
+    def tick(self) -> None:
+        """Look after the jobs of every workspace."""
+        with self._registry.read() as records:
+            names = [w.name for w in records.find(Workspace)]
+        for name in [LOCAL.workspace, *names]:
+            scope = _REGISTRY.model_copy(update={"workspace": name})
+            self._dispatcher(self.store.catalog(scope), scope).tick()
+
+    def run_job(self, id: str, scope: Scope, *, stop: threading.Event | None = None) -> Job:
+        """Run a job in this process, to its end; `stop` asks its body to leave."""
+        catalog = self.store.catalog(scope)
+        with catalog.read() as records:
+            job = records.get(Job, id)
+        op = _operation(job.operation)
+        service = getattr(self.platform(scope), op.noun)
+        report = JobReport(catalog, now, id, stop)
+        return work(
+            catalog, now, id, lambda r: perform(service, op, job.arguments, r), report=report
+        )
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.store.close()
+
+    @cached_property
+    def launcher(self) -> Launcher:
+        """How jobs are started."""
+        if self.settings.jobs == "inline":
+            return InlineLauncher(lambda job, scope: _ignore(self.run_job(job.id, scope)))
+        return ProcessLauncher(self.settings.environment, self.settings.home / "logs" / "jobs")
+
+    @cached_property
+    def _registry(self) -> Catalog:
+        return self.store.catalog(_REGISTRY)
+
+    def _dispatcher(self, catalog: Catalog, scope: Scope) -> Dispatcher:
+        return Dispatcher(catalog, scope, self.launcher, self.probe, now)
+
+    def _entered(self, scope: Scope, workspace: str) -> Scope:
+        if workspace == scope.workspace:
+            return scope
+        if scope.principal.role is not Role.ADMIN or scope.workspace != LOCAL.workspace:
+            raise Forbidden(
+                f"{scope.principal.name!r} may not enter workspace {workspace!r}",
+                fix="use a token made in that workspace",
+            )
+        with self._registry.read() as records:
+            if records.seek(Workspace, workspace) is None:
+                raise NotFound(
+                    f"no workspace named {workspace!r}",
+                    fix=f"viseon access create-workspace --name {workspace}",
+                )
+        return scope.model_copy(update={"workspace": workspace})
+
+
+def open(home: str | Path | None = None, *, workspace: str | None = None) -> Platform:
+    """The platform whose data lies in `home` (default: `VISEON_HOME`, else `~/.viseon`)."""
+    house = House(Settings.read(home=home))
+    return house.platform(house.local(workspace))
+
+
+def now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+def run_worker(id: str, scope: Scope) -> Job:
+    """What a job process does: run one job; SIGTERM asks it to leave."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    house = House(Settings.read())
+    try:
+        return house.run_job(id, scope, stop=stop)
+    finally:
+        house.close()
+
+
+def _operation(name: str) -> Operation:
+    noun = name.split(".")[0]
+    for op in operations(SERVICES[noun]):
+        if op.full_name == name:
+            return op
+    raise NotFound(f"no operation {name!r}", fix="was the job made by a newer release?")
+
+
+def _ignore(_: object) -> None:
+    """The launcher's contract has no answer."""

@@ -1,0 +1,70 @@
+"""`viseon`: porcelain people type all day, and under it every operation by noun."""
+
+import os
+import sys
+from functools import cache
+from typing import NoReturn
+
+import typer
+
+from viseon import __version__
+from viseon.cli.plumbing import Opened, add_plumbing
+from viseon.cli.serve import add_serve
+from viseon.cli.worker import add_worker
+from viseon.client import connect
+from viseon.platform import Platform
+from viseon.schema import ViseonError
+
+HELP = """Production computer vision, self-hosted: capture, version, train, serve, stream, count,
+and back. Start with `viseon demo`."""
+
+
+def main() -> NoReturn:
+    """Entry point. Our errors become one line on stderr and exit code 1."""
+    try:
+        build_cli(open_platform)(standalone_mode=True)
+    except ViseonError as error:
+        sys.stderr.write(f"Error: {error.message}\n")
+        if error.fix:
+            sys.stderr.write(f"  fix: {error.fix}\n")
+        raise SystemExit(1) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    raise SystemExit(0)
+
+
+@cache
+def open_platform() -> Platform:
+    """`VISEON_SERVER` set means remote, otherwise this machine."""
+    workspace = os.environ.get("VISEON_WORKSPACE") or None
+    if server := os.environ.get("VISEON_SERVER"):
+        token = os.environ.get("VISEON_TOKEN", "")
+        return connect(server, token=token, workspace=workspace)
+    from viseon import app  # the store's libraries load only when used
+
+    return app.open(workspace=workspace)
+
+
+def build_cli(opened: Opened) -> typer.Typer:
+    """The commands of a platform."""
+    cli = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        help=HELP,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+
+    @cli.callback(invoke_without_command=True)
+    def options(
+        version: bool = typer.Option(False, "--version", help="Show the version and leave."),
+    ) -> None:
+        if version:
+            typer.echo(f"viseon {__version__}")
+            raise typer.Exit
+
+    add_serve(cli)
+    add_worker(cli)
+    add_plumbing(cli, opened)
+    return cli

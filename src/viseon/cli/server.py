@@ -1,0 +1,41 @@
+"""Running the server: HTTP in front, the supervisor behind."""
+
+import socket
+from collections.abc import Callable
+
+import typer
+import uvicorn
+from fastapi import APIRouter
+
+from viseon.app import House
+from viseon.jobs import Heart
+from viseon.rest import create_app
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def run_server(
+    house: House,
+    listener: socket.socket,
+    *,
+    routers: tuple[APIRouter, ...] = (),
+    ready: Callable[[str], None] = lambda url: typer.echo(f"viseon is at {url}", err=True),
+) -> None:
+    """Serve on a listening socket until SIGINT or SIGTERM; then let what was accepted finish."""
+    host, port = listener.getsockname()[:2]
+    hosts = LOOPBACK if house.settings.auth == "open" else frozenset()
+    app = create_app(house, hosts=hosts, more=routers)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        ws="websockets-sansio",
+    )
+    heart = Heart(house.tick, every_s=1.0)
+    heart.start()
+    ready(f"http://{host}:{port}")
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        heart.stop()

@@ -1,0 +1,22 @@
+"""Everything viseon can do, in one object. In process or far away, it is the same object."""
+
+from dataclasses import dataclass
+
+from viseon.access import Access
+from viseon.jobs import Jobs
+from viseon.ports import BlobStore
+
+SERVICES: dict[str, type] = {
+    "jobs": Jobs,
+    "access": Access,
+}
+"""Noun to service. The noun is the URL segment, the SDK attribute and the CLI group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """One attribute per noun, and the bytes they refer to; for one principal in one workspace."""
+
+    blobs: BlobStore
+    jobs: Jobs
+    access: Access
