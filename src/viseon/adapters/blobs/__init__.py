@@ -1,0 +1,1 @@
+"""BlobStore, made real: files, memory."""

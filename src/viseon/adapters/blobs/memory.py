@@ -1,0 +1,41 @@
+"""BlobStore in a dict, for tests and demos."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from viseon.schema import Digest, NotFound, digest_of
+
+
+class MemoryBlobs:
+    """Forgets everything when the process ends."""
+
+    def __init__(self) -> None:
+        self._data: dict[Digest, bytes] = {}
+
+    def put(self, data: bytes) -> Digest:
+        digest = digest_of(data)
+        self._data[digest] = bytes(data)
+        return digest
+
+    def add(self, path: Path) -> Digest:
+        return self.put(path.read_bytes())
+
+    def get(self, digest: Digest) -> bytes:
+        try:
+            return self._data[digest]
+        except KeyError:
+            raise NotFound(f"no blob {digest[:12]}…") from None
+
+    def open(self, digest: Digest) -> BinaryIO:
+        return io.BytesIO(self.get(digest))
+
+    def missing(self, digests: Iterable[Digest]) -> list[Digest]:
+        return [d for d in dict.fromkeys(digests) if d not in self._data]
+
+    def delete(self, digest: Digest) -> None:
+        self._data.pop(digest, None)
+
+    def __contains__(self, digest: object) -> bool:
+        return digest in self._data
