@@ -46,6 +46,11 @@ class Records(Protocol):
         ...
 
     @property
+    def by(self) -> str:
+        """Who is acting: the name of the principal."""
+        ...
+
+    @property
     def samples(self) -> Samples:
         """The bulk rows, in the same transaction."""
         ...

@@ -1,9 +1,9 @@
 """Reading and writing other people's dataset layouts."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from viseon.schema import Annotation, Split
 
@@ -16,7 +16,11 @@ class LabelledFile:
     filename: str
     """Its name in the dataset."""
     annotation: Annotation | None
+    """None says nothing about the file; an empty annotation says that nothing is in it."""
     split: Split | None = None
+    width: int = 0
+    height: int = 0
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,10 @@ class Format(Protocol):
         ...
 
     def read(self, root: Path) -> Contents:
-        """Every file under `root`. Raises Invalid that names the file and what is wrong with it."""
+        """Every file under `root`, each checked to be a picture that can be read.
+
+        Raises Invalid that names the file, what is wrong with it and what to do.
+        """
         ...
 
     def write(self, root: Path, files: Iterator[LabelledFile], classes: tuple[str, ...]) -> None:

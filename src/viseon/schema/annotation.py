@@ -1,5 +1,6 @@
 """What people and models say is in a picture."""
 
+from math import isfinite
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -35,6 +36,8 @@ class Object(Noun):
     @field_validator("box")
     @classmethod
     def _ordered(cls, box: Box) -> Box:
+        if not all(map(isfinite, box)):
+            raise ValueError(f"box {box} is not finite")
         x1, y1, x2, y2 = (round(v, 4) for v in box)
         if not (x2 > x1 and y2 > y1):
             raise ValueError(f"box {box} is empty: x2 must exceed x1 and y2 exceed y1")

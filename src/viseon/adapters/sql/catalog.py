@@ -36,7 +36,7 @@ class SqlCatalog:
     @contextmanager
     def transaction(self) -> Iterator[Records]:
         with writing(self._engine, f"catalog:{self._scope.workspace}") as connection:
-            records = SqlRecords(connection, self._scope.workspace, writable=True)
+            records = SqlRecords(connection, self._scope, writable=True)
             yield records
             if records.wrote:
                 audit.append(connection, self._scope, self._call(), self._now())
@@ -44,17 +44,18 @@ class SqlCatalog:
     @contextmanager
     def read(self) -> Iterator[Records]:
         with reading(self._engine) as connection:
-            yield SqlRecords(connection, self._scope.workspace, writable=False)
+            yield SqlRecords(connection, self._scope, writable=False)
 
 
 class SqlRecords:
     """What one transaction sees of one workspace."""
 
-    def __init__(self, connection: Connection, workspace: str, *, writable: bool) -> None:
+    def __init__(self, connection: Connection, scope: Scope, *, writable: bool) -> None:
         self._db = connection
-        self._workspace = workspace
+        self._workspace = scope.workspace
         self._writable = writable
-        self._samples = SqlSamples(connection, workspace, writing=self._writing)
+        self._samples = SqlSamples(connection, scope.workspace, writing=self._writing)
+        self.by = scope.principal.name
         self.wrote = False
 
     @property

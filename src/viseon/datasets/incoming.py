@@ -1,0 +1,87 @@
+"""Uploaded rows, checked before they touch the dataset."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from itertools import islice
+from typing import BinaryIO
+
+from pydantic import ValidationError
+
+from viseon.ports import BlobStore, Samples
+from viseon.schema import Annotation, Dataset, Invalid, NotFound, Row, Sample
+
+BATCH = 1000
+
+
+def read_rows(
+    file: BinaryIO, dataset: Dataset, blobs: BlobStore, samples: Samples
+) -> Iterator[Sample]:
+    """The samples of an upload of `Row`s, one JSON object per line; their annotations are stored.
+
+    Raises Invalid that names the line or file, NotFound for files that were not uploaded.
+    """
+    seen: dict[str, str] = {}
+    numbered = enumerate(file, 1)
+    while batch := list(islice(numbered, BATCH)):
+        rows = [_row(number, line) for number, line in batch]
+        for row in rows:
+            _once(row, seen)
+            _known_classes(row, dataset)
+        _stored(rows, blobs)
+        spelled = [r.annotation for r in rows if isinstance(r.annotation, Annotation)]
+        if spelled:
+            samples.annotate(spelled)
+        samples.annotations({r.annotation for r in rows if isinstance(r.annotation, str)})
+        yield from map(_sample, rows)
+
+
+def _row(number: int, line: bytes) -> Row:
+    try:
+        return Row.model_validate_json(line)
+    except ValidationError as error:
+        raise Invalid.because(error.errors()[0], where=f"rows, line {number}: ") from error
+
+
+def _once(row: Row, seen: dict[str, str]) -> None:
+    if row.filename in seen:
+        raise Invalid(f"rows: {row.filename!r} is there twice", fix="name each file once")
+    seen[row.filename] = row.digest
+
+
+def _known_classes(row: Row, dataset: Dataset) -> None:
+    if not isinstance(row.annotation, Annotation):
+        return
+    for number, thing in enumerate(row.annotation.objects, 1):
+        if thing.class_name not in dataset.classes:
+            near = get_close_matches(thing.class_name, dataset.classes, n=1)
+            hint = f"did you mean {near[0]!r}? otherwise add" if near else "add"
+            raise Invalid(
+                f"{row.filename}: object {number} is a {thing.class_name!r}, "
+                f"which dataset {dataset.name!r} does not know",
+                fix=f"{hint} the class to the dataset first; it has: "
+                + (", ".join(dataset.classes) or "none"),
+            )
+
+
+def _stored(rows: list[Row], blobs: BlobStore) -> None:
+    missing = set(blobs.missing(row.digest for row in rows))
+    if missing:
+        names = [row.filename for row in rows if row.digest in missing]
+        raise NotFound(
+            f"{names[0]}: its bytes ({next(r.digest for r in rows if r.digest in missing)[:12]}…) "
+            f"are not stored" + (f", nor those of {len(names) - 1} more" if names[1:] else ""),
+            fix="upload the files first: platform.blobs.add(path)",
+        )
+
+
+def _sample(row: Row) -> Sample:
+    digest = row.annotation.digest if isinstance(row.annotation, Annotation) else row.annotation
+    return Sample(
+        filename=row.filename,
+        digest=row.digest,
+        annotation=digest,
+        split=row.split,
+        width=row.width,
+        height=row.height,
+        metadata=row.metadata,
+    )
