@@ -18,7 +18,7 @@ FindModel = Callable[[str, str], Model]
 
 
 def check(document: Document, find_model: FindModel) -> tuple[StreamSpec, Model]:
-    """The stream with every default filled in, and its model. Raises Invalid naming file and line."""
+    """The stream, defaults filled in, and its model. Raises Invalid naming file and line."""
     try:
         spec = StreamSpec.model_validate(document.plain)
     except ValidationError as error:

@@ -83,8 +83,8 @@ class LineSpec(Noun):
     )
     hysteresis: Fraction | None = Field(
         default=None,
-        description="How far beyond the line counts as across, as a fraction of the frame's height; "
-        "3 pixels if absent.",
+        description="How far beyond the line counts as across, as a fraction of the frame's "
+        "height; 3 pixels if absent.",
     )
     laps: bool = Field(
         default=False, description="Count a track again that walks round the line and re-enters."

@@ -46,7 +46,7 @@ def read(text: str, *, name: str = "stream.yaml") -> Document:
     except (yaml.YAMLError, RecursionError) as error:
         raise _unreadable(name, error) from error
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
     if not isinstance(root, yaml.MappingNode):
         raise Invalid(
             f"{name}: a stream is a mapping of keys to values",
@@ -102,7 +102,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node, at: Location) -> Any:
         try:
-            plain = self._constructor.construct_object(node)  # type: ignore[no-untyped-call]
+            plain = self._constructor.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
             raise self._wrong(
                 node.start_mark.line + 1, at, f"cannot read {node.value!r}"

@@ -10,8 +10,7 @@ import numpy as np
 
 from viseon.schema import Digest, Event, PathPoint, canonical_json, new_id
 from viseon.streams.runtime.analysis import Happening, Size
-from viseon.vision import Tracks
-from viseon.vision import anchor_points
+from viseon.vision import Tracks, anchor_points
 from viseon.vision.line import Sample
 
 PATH_LENGTH = 32

@@ -1,0 +1,56 @@
+"""All sinks of a stream as one, and by name when one fails."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from viseon.ports import Moment, Sink
+from viseon.schema import Failed, ViseonError
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """A sink and what to call it."""
+
+    name: str
+    """For people: `sink 'video' (people.mp4)`."""
+    sink: Sink
+
+
+class Outlets:
+    """Writes to each in turn. A sink that fails ends the stream, or something would be missing."""
+
+    def __init__(self, outlets: Sequence[Outlet]) -> None:
+        self._outlets = tuple(outlets)
+        self._closed = False
+
+    def write(self, moment: Moment) -> None:
+        """Raises Failed that names the sink."""
+        for outlet in self._outlets:
+            try:
+                outlet.sink.write(moment)
+            except (OSError, ValueError, ViseonError) as error:
+                raise _named(outlet, error) from error
+
+    def close(self) -> None:
+        """Close every one, also if one fails; raises Failed for the last that did."""
+        if self._closed:
+            return
+        self._closed = True
+        with ExitStack() as closing:
+            for outlet in reversed(self._outlets):
+                closing.callback(_close, outlet)
+
+
+def _close(outlet: Outlet) -> None:
+    try:
+        outlet.sink.close()
+    except (OSError, ValueError, ViseonError) as error:
+        raise _named(outlet, error) from error
+
+
+def _named(outlet: Outlet, error: Exception) -> Failed:
+    if isinstance(error, ViseonError):
+        return Failed(f"{outlet.name}: {error.message}", fix=error.fix)
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return Failed(f"{outlet.name}: {reason}")
