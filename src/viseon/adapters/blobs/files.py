@@ -22,14 +22,14 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class FileBlobs:
-    """`root/<workspace>/ab/cdef…`, read-only files under the digest of what is in them.
+    """`root/ab/cdef…`, read-only files under the digest of what is in them; a root per workspace.
 
     Bytes go to a temporary file first, reach the disk, and only then get their name: a crash at
     any moment leaves whole blobs and nothing else that can be read. Thread-safe.
     """
 
-    def __init__(self, root: Path, workspace: str = "default") -> None:
-        self._root = root / workspace
+    def __init__(self, root: Path) -> None:
+        self._root = root
         self._shards: set[Path] = set()
 
     def put(self, data: bytes) -> Digest:
