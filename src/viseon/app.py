@@ -2,8 +2,9 @@
 
 import os
 import signal
+import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,13 +14,17 @@ from pydantic import ValidationError
 
 from viseon.access import Access, authenticate
 from viseon.adapters.blobs.files import FileBlobs
+from viseon.adapters.images.opencv import OpencvImages
 from viseon.adapters.launchers.inline import InlineLauncher
 from viseon.adapters.launchers.process import ProcessLauncher
 from viseon.adapters.probes.host import HostProbe
 from viseon.adapters.sql import Store, open_store
 from viseon.jobs import Dispatcher, JobReport, Jobs, OnceByCatalog, follow, work
+from viseon.models import LoadedModel, Models
+from viseon.models import load as load_model
 from viseon.operation import Binding, Operation, bind, operations, perform
 from viseon.platform import SERVICES, Platform
+from viseon.plugins import find as find_plugin
 from viseon.ports import Catalog, Launcher
 from viseon.schema import (
     Forbidden,
@@ -94,6 +99,7 @@ class House:
         jobs = Jobs(catalog, scope, self.launcher, self.probe, dispatcher, now)
         platform = Platform(
             blobs=blobs,
+            models=Models(catalog, blobs, now),
             jobs=jobs,
             access=Access(self._registry, catalog, scope, now),
         )
@@ -183,6 +189,37 @@ def open(home: str | Path | None = None, *, workspace: str | None = None) -> Pla
     """The platform whose data lies in `home` (default: `VISEON_HOME`, else `~/.viseon`)."""
     house = House(Settings.read(home=home))
     return house.platform(house.local(workspace))
+
+
+def load(
+    model: str | Path,
+    *,
+    classes: str | Path | Sequence[str] = (),
+    threads: int | None = None,
+    home: str | Path | None = None,
+) -> LoadedModel:
+    """A model as a function: `model(image)` or `model([image, …])` gives Detections.
+
+    `model` is the path of an ONNX file, or a registered model such as `people@3`.
+    """
+    backend = find_plugin("backend", "onnxruntime")
+    options = {} if threads is None else {"threads": threads}
+    path = Path(model)
+    if path.suffix == ".onnx" or path.exists():
+        if not path.is_file():
+            raise NotFound(f"model: there is no file {path}", fix="check the path")
+        return load_model(backend.make(options, path), OpencvImages(), classes=classes)
+    house = House(Settings.read(home=home))
+    try:
+        platform = house.platform()
+        found = platform.models.get(str(model))
+        with tempfile.TemporaryDirectory(prefix="viseon-") as folder:
+            path = Path(folder) / "model.onnx"
+            path.write_bytes(platform.blobs.get(found.onnx))
+            opened = backend.make(options, path)
+        return load_model(opened, OpencvImages(), signature=found.signature)
+    finally:
+        house.close()
 
 
 def now() -> datetime:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from viseon.access import Access
 from viseon.jobs import Jobs
+from viseon.models import Models
 from viseon.ports import BlobStore
 
 SERVICES: dict[str, type] = {
+    "models": Models,
     "jobs": Jobs,
     "access": Access,
 }
@@ -18,5 +20,6 @@ class Platform:
     """One attribute per noun, and the bytes they refer to; for one principal in one workspace."""
 
     blobs: BlobStore
+    models: Models
     jobs: Jobs
     access: Access

@@ -13,7 +13,7 @@ from viseon.schema import ERRORS, ViseonError
 
 SRC = Path(viseon.__file__).parent
 MODULES = sorted(SRC.rglob("*.py"))
-BROAD = {"jobs/worker.py", "streams/runtime/loop.py"}
+BROAD = {"jobs/worker.py", "streams/runtime/run.py"}
 """Besides the last HTTP handler, which is registered for Exception rather than catching it."""
 ENVIRONMENT = {"app.py", "cli/main.py", "adapters/launchers/process.py"}
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 import typer
 
 from viseon import __version__
+from viseon.cli.models import add_models
 from viseon.cli.plumbing import Opened, add_plumbing
 from viseon.cli.serve import add_serve
 from viseon.cli.worker import add_worker
@@ -66,5 +67,6 @@ def build_cli(opened: Opened) -> typer.Typer:
 
     add_serve(cli)
     add_worker(cli)
-    add_plumbing(cli, opened)
+    groups = add_plumbing(cli, opened)
+    add_models(groups["models"], opened)
     return cli
