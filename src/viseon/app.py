@@ -19,6 +19,7 @@ from viseon.adapters.launchers.inline import InlineLauncher
 from viseon.adapters.launchers.process import ProcessLauncher
 from viseon.adapters.probes.host import HostProbe
 from viseon.adapters.sql import Store, open_store
+from viseon.datasets import Datasets
 from viseon.jobs import Dispatcher, JobReport, Jobs, OnceByCatalog, follow, work
 from viseon.models import LoadedModel, Models
 from viseon.models import load as load_model
@@ -99,6 +100,7 @@ class House:
         jobs = Jobs(catalog, scope, self.launcher, self.probe, dispatcher, now)
         platform = Platform(
             blobs=blobs,
+            datasets=Datasets(catalog, blobs, now),
             models=Models(catalog, blobs, now),
             jobs=jobs,
             access=Access(self._registry, catalog, scope, now),

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from viseon.access import Access
+from viseon.datasets import Datasets
 from viseon.jobs import Jobs
 from viseon.models import Models
 from viseon.ports import BlobStore
 
 SERVICES: dict[str, type] = {
+    "datasets": Datasets,
     "models": Models,
     "jobs": Jobs,
     "access": Access,
@@ -20,6 +22,7 @@ class Platform:
     """One attribute per noun, and the bytes they refer to; for one principal in one workspace."""
 
     blobs: BlobStore
+    datasets: Datasets
     models: Models
     jobs: Jobs
     access: Access
