@@ -16,8 +16,8 @@ def on_frame(
     centre, are above 0. A mask ends with its box (`xyxy`, frame pixels), as in YOLACT.
     """
     canvas = np.zeros((len(logits), placement.frame_height, placement.frame_width), np.bool_)
-    rows_at = _samples(placement.frame_height, placement.height, placement.top)
-    cols_at = _samples(placement.frame_width, placement.width, placement.left)
+    rows_at = _samples(placement.frame_height, placement.scale[1], placement.top)
+    cols_at = _samples(placement.frame_width, placement.scale[0], placement.left)
     rows_at = rows_at * (logits.shape[1] / input_size[1]) - 0.5
     cols_at = cols_at * (logits.shape[2] / input_size[0]) - 0.5
     for index, (x1, y1, x2, y2) in enumerate(xyxy):
@@ -29,11 +29,9 @@ def on_frame(
     return canvas
 
 
-def _samples(frame: int, resized: int, offset: int) -> NDArray[np.float64]:
+def _samples(frame: int, scale: float, offset: int) -> NDArray[np.float64]:
     """Where on the input the centre of each frame pixel lies."""
-    at: NDArray[np.float64] = (np.arange(frame, dtype=np.float64) + 0.5) * (
-        resized / frame
-    ) + offset
+    at: NDArray[np.float64] = (np.arange(frame, dtype=np.float64) + 0.5) * scale + offset
     return at
 
 

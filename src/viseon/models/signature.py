@@ -297,7 +297,7 @@ def _input_spec(
             | values
         )
     except ValidationError as error:
-        raise Invalid.because(error.errors()[0], where="input ") from error
+        raise Invalid.because(error.errors()[0], where="overrides.") from error
 
 
 def _numbered(names: tuple[str, ...], match: Match, decisions: list[Decision]) -> tuple[str, ...]:

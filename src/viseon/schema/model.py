@@ -1,8 +1,8 @@
 """Models, how to feed them, and where they come from."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from viseon.schema.base import Digest, Name, Noun, Time
 from viseon.schema.dataset import Task
@@ -29,6 +29,16 @@ class InputSpec(Noun):
     """The fixed batch size, or None when any will do."""
     extra: dict[str, tuple[float, ...]] = {}
     """Further inputs of the graph and the row of numbers that each picture gives them."""
+
+    @model_validator(mode="after")
+    def _one_number_per_channel(self) -> Self:
+        channels = 1 if self.color == "gray" else 3
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (0, channels):
+                raise ValueError(f"{name} has {len(values)} numbers, the input {channels} channels")
+        if 0 in self.std:
+            raise ValueError("std must not be 0")
+        return self
 
 
 class Signature(Noun):

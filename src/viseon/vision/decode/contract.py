@@ -69,8 +69,13 @@ class Decode(Protocol):
 def survivors(
     xyxy: Floats, score: Floats, class_id: NDArray[np.int64], ask: Ask
 ) -> NDArray[np.int64]:
-    """Rows left by per-class non-maximum suppression, best first, at most `ask.max_found`."""
-    return nms(xyxy, score, min_iou=ask.min_iou, class_id=class_id)[: ask.max_found]
+    """Rows left by per-class non-maximum suppression, best first, at most `ask.max_found`.
+
+    Boxes that are not finite (a model gone wrong, an overflow) are dropped before they spread.
+    """
+    real = np.flatnonzero(np.isfinite(xyxy).all(axis=1) & np.isfinite(score))
+    kept = nms(xyxy[real], score[real], min_iou=ask.min_iou, class_id=class_id[real])
+    return real[kept[: ask.max_found]]
 
 
 def best_first(score: Floats, ask: Ask) -> NDArray[np.int64]:

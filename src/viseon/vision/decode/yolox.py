@@ -68,5 +68,6 @@ def _pick(rows: Floats, cells: Floats | None, ask: Ask) -> Found:
 
 def _placed(rows: Floats, cells: Floats) -> NDArray[np.float32]:
     centre = (rows[:, :2] + cells[:, :2]) * cells[:, 2:]
-    size = np.exp(rows[:, 2:4]) * cells[:, 2:]
+    with np.errstate(over="ignore"):  # an endless box is dropped later
+        size = np.exp(rows[:, 2:4]) * cells[:, 2:]
     return np.concatenate([centre, size], axis=1)
