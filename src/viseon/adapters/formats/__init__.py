@@ -1,0 +1,1 @@
+"""Format, made real: COCO, YOLO, plain folders."""

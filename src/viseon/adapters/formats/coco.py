@@ -1,0 +1,203 @@
+"""COCO (https://cocodataset.org/#format-data): one JSON file per split, boxes as [x, y, w, h]."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from viseon.adapters.formats.pictures import filename, inside, measure, place, split_of
+from viseon.plugins import Plugin
+from viseon.ports import Contents, LabelledFile
+from viseon.schema import Annotation, Invalid, Noun, Object, Split
+
+PEEK = 1 << 16
+"""Bytes of a JSON file that are enough to recognise it."""
+
+
+class CocoConfig(Noun):
+    """It takes no options."""
+
+
+class CocoFormat:
+    """`annotations/*.json` beside `images/`, or `<split>/_annotations.coco.json`."""
+
+    def recognises(self, root: Path) -> bool:
+        return bool(_documents(root))
+
+    def read(self, root: Path) -> Contents:
+        pictures: dict[Path, _Picture] = {}
+        classes: dict[str, None] = {}
+        documents = _documents(root)
+        if not documents:
+            raise Invalid(
+                f"{root}: there is no COCO file here",
+                fix="expected annotations/<name>.json with images, annotations and categories",
+            )
+        for path in documents:
+            _Document(root, path).collect(pictures, classes)
+        files = (p.file(root) for _, p in sorted(pictures.items()))
+        return Contents(classes=tuple(classes), files=files)
+
+    def write(self, root: Path, files: Iterator[LabelledFile], classes: tuple[str, ...]) -> None:
+        documents: dict[Split | None, _Writer] = {}
+        for file in files:
+            place(file.path, root / "images" / file.filename)
+            documents.setdefault(file.split, _Writer(classes)).add(file)
+        folder = root / "annotations"
+        folder.mkdir(parents=True, exist_ok=True)
+        for split, writer in (documents or {None: _Writer(classes)}).items():
+            path = folder / f"instances_{split or 'default'}.json"
+            path.write_text(json.dumps(writer.document, ensure_ascii=False), encoding="utf-8")
+
+
+@dataclass(slots=True)
+class _Picture:
+    path: Path
+    size: tuple[int, int]
+    split: Split | None
+    objects: dict[str, Object] = field(default_factory=dict)
+
+    def file(self, root: Path) -> LabelledFile:
+        annotation = Annotation(objects=tuple(self.objects.values()))
+        width, height = self.size
+        name = filename(self.path, root)
+        return LabelledFile(self.path, name, annotation, self.split, width, height)
+
+
+class _Document:
+    """One JSON file of the layout."""
+
+    def __init__(self, root: Path, path: Path) -> None:
+        self._root = root
+        self._path = path
+        self._name = path.relative_to(root).as_posix()
+        stem = path.stem.rpartition("_")[2]
+        self._subset = path.parent.name if path.name.startswith("_annotations") else stem
+        self._split = split_of(self._subset)
+
+    def collect(self, pictures: dict[Path, _Picture], classes: dict[str, None]) -> None:
+        """Add what the file says to what the ones before it said."""
+        document = self._load()
+        names = self._categories(document)
+        classes |= dict.fromkeys(names.values())
+        by_id: dict[Any, _Picture] = {}
+        for image in document["images"]:
+            path = self._find(image)
+            known = pictures.get(path)
+            if known is None:
+                known = pictures[path] = _Picture(path, measure(path), self._split)
+            by_id[image["id"]] = known
+        for number, entry in enumerate(document.get("annotations", [])):
+            picture = by_id.get(entry.get("image_id"))
+            if picture is None:
+                raise self._wrong(
+                    f"annotation {entry.get('id', number)} is for image {entry.get('image_id')!r},"
+                    " which the file does not list",
+                    "remove the annotation or add the image",
+                )
+            self._object(entry, names, picture)
+
+    def _object(self, entry: dict[str, Any], names: dict[Any, str], picture: _Picture) -> None:
+        if "bbox" not in entry:
+            return
+        name = names.get(entry.get("category_id"))
+        where = f"annotation {entry.get('id')} of {picture.path.name}"
+        if name is None:
+            raise self._wrong(
+                f"{where} has category {entry.get('category_id')!r}, which the file does not list",
+                "add it to categories",
+            )
+        try:
+            x, y, w, h = map(float, entry["bbox"])
+            id = str(entry.get("object_id", entry.get("id", len(picture.objects) + 1)))
+            picture.objects[id] = Object(id=id, class_name=name, box=(x, y, x + w, y + h))
+        except (TypeError, ValueError) as error:
+            why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            raise self._wrong(
+                f"{where}: bbox {entry['bbox']!r}: {why}",
+                "boxes are [x, y, width, height] in pixels, wider and higher than 0",
+            ) from error
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            document = json.loads(self._path.read_bytes())
+        except ValueError as error:
+            raise self._wrong(f"this is not JSON: {error}", "export it again") from error
+        if not isinstance(document, dict) or not isinstance(document.get("images"), list):
+            raise self._wrong("the list 'images' is missing", "export it again")
+        return document
+
+    def _categories(self, document: dict[str, Any]) -> dict[Any, str]:
+        found = document.get("categories", [])
+        try:
+            return {c["id"]: str(c["name"]) for c in sorted(found, key=lambda c: c["id"])}
+        except (KeyError, TypeError) as error:
+            raise self._wrong("a category has no id or no name", "give it both") from error
+
+    def _find(self, image: dict[str, Any]) -> Path:
+        name = str(image.get("file_name", ""))
+        here, images = self._path.parent, self._root / "images"
+        folders = [here, images / self._subset, images, self._root / self._subset, self._root]
+        for folder in folders:
+            path = inside(folder, name)
+            if path.is_file():
+                return path
+        raise self._wrong(
+            f"image {image.get('id')!r} names the file {name!r}, which is not there",
+            f"put it below {images}, or remove the image and its annotations",
+        )
+
+    def _wrong(self, message: str, fix: str) -> Invalid:
+        return Invalid(f"{self._name}: {message}", fix=fix)
+
+
+class _Writer:
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self._ids = {name: number for number, name in enumerate(classes, 1)}
+        self.document: dict[str, list[dict[str, Any]]] = {
+            "images": [],
+            "annotations": [],
+            "categories": [{"id": n, "name": name} for name, n in self._ids.items()],
+        }
+
+    def add(self, file: LabelledFile) -> None:
+        """One image and its annotations."""
+        images, annotations = self.document["images"], self.document["annotations"]
+        image_id = len(images) + 1
+        size = {"width": file.width, "height": file.height}
+        images.append({"id": image_id, "file_name": file.filename, **size})
+        for thing in file.annotation.objects if file.annotation else ():
+            x1, y1, x2, y2 = thing.box
+            w, h = round(x2 - x1, 4), round(y2 - y1, 4)
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "object_id": thing.id,
+                    "image_id": image_id,
+                    "category_id": self._ids[thing.class_name],
+                    "bbox": [x1, y1, w, h],
+                    "area": w * h,
+                    "iscrowd": 0,
+                }
+            )
+
+
+def _documents(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    found = [*root.glob("*.json"), *root.glob("annotations/*.json"), *root.glob("*/_annot*.json")]
+    return sorted(path for path in set(found) if _is_coco(path))
+
+
+def _is_coco(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(PEEK)
+    if not head.lstrip().startswith(b"{"):
+        return False
+    return b'"images"' in head or b'"annotations"' in head or b'"categories"' in head
+
+
+plugin = Plugin("format", "coco", CocoConfig, lambda _: CocoFormat())
