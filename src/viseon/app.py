@@ -4,7 +4,7 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,13 +20,14 @@ from viseon.adapters.launchers.process import ProcessLauncher
 from viseon.adapters.probes.host import HostProbe
 from viseon.adapters.sql import Store, open_store
 from viseon.datasets import Datasets
+from viseon.events import Events
 from viseon.jobs import Dispatcher, JobReport, Jobs, OnceByCatalog, follow, work
 from viseon.models import LoadedModel, Models
 from viseon.models import load as load_model
 from viseon.operation import Binding, Operation, bind, operations, perform
 from viseon.platform import SERVICES, Platform
 from viseon.plugins import find as find_plugin
-from viseon.ports import Catalog, Launcher
+from viseon.ports import BlobStore, Catalog, Launcher, Preview
 from viseon.schema import (
     Forbidden,
     Invalid,
@@ -36,9 +37,11 @@ from viseon.schema import (
     Principal,
     Role,
     Scope,
+    Stream,
     Unauthorized,
     Workspace,
 )
+from viseon.streams import OnMessage, Parts, Status, Streams, run_stream
 
 LOCAL = Scope(principal=Principal(name="local", role=Role.ADMIN))
 """Whoever sits at this machine."""
@@ -95,13 +98,15 @@ class House:
     def platform(self, scope: Scope = LOCAL) -> Platform:
         """Everything, for one principal in one workspace. Cheap."""
         catalog = self.store.catalog(scope)
-        blobs = FileBlobs(self.settings.home / "blobs" / scope.workspace)
+        blobs = self._blobs(scope)
         dispatcher = self._dispatcher(catalog, scope)
         jobs = Jobs(catalog, scope, self.launcher, self.probe, dispatcher, now)
         platform = Platform(
             blobs=blobs,
             datasets=Datasets(catalog, blobs, now),
             models=Models(catalog, blobs, now),
+            streams=Streams(catalog, now),
+            events=Events(catalog, self.store.events(scope)),
             jobs=jobs,
             access=Access(self._registry, catalog, scope, now),
         )
@@ -152,6 +157,26 @@ class House:
             catalog, now, id, lambda r: perform(service, op, job.arguments, r), report=report
         )
 
+    def run_stream(
+        self,
+        stream: Stream,
+        scope: Scope = LOCAL,
+        *,
+        on_message: OnMessage = lambda _: None,
+        stopped: Callable[[], bool] = lambda: False,
+        preview: Preview | None = None,
+    ) -> Status:
+        """Run a stream in this process until its source ends or `stopped` says so."""
+        parts = Parts(
+            catalog=self.store.catalog(scope),
+            blobs=self._blobs(scope),
+            events=self.store.events(scope),
+            images=OpencvImages(),
+            directory=self.settings.home,
+            preview=preview,
+        )
+        return run_stream(parts, stream, on_message=on_message, stopped=stopped)
+
     def close(self) -> None:
         """Let go of the database."""
         self.store.close()
@@ -166,6 +191,9 @@ class House:
     @cached_property
     def _registry(self) -> Catalog:
         return self.store.catalog(_REGISTRY)
+
+    def _blobs(self, scope: Scope) -> BlobStore:
+        return FileBlobs(self.settings.home / "blobs" / scope.workspace)
 
     def _dispatcher(self, catalog: Catalog, scope: Scope) -> Dispatcher:
         return Dispatcher(catalog, scope, self.launcher, self.probe, now)

@@ -4,13 +4,17 @@ from dataclasses import dataclass
 
 from viseon.access import Access
 from viseon.datasets import Datasets
+from viseon.events import Events
 from viseon.jobs import Jobs
 from viseon.models import Models
 from viseon.ports import BlobStore
+from viseon.streams import Streams
 
 SERVICES: dict[str, type] = {
     "datasets": Datasets,
     "models": Models,
+    "streams": Streams,
+    "events": Events,
     "jobs": Jobs,
     "access": Access,
 }
@@ -24,5 +28,7 @@ class Platform:
     blobs: BlobStore
     datasets: Datasets
     models: Models
+    streams: Streams
+    events: Events
     jobs: Jobs
     access: Access

@@ -11,6 +11,7 @@ from viseon import __version__
 from viseon.cli.models import add_models
 from viseon.cli.plumbing import Opened, add_plumbing
 from viseon.cli.serve import add_serve
+from viseon.cli.watch import add_events, add_watch
 from viseon.cli.worker import add_worker
 from viseon.client import connect
 from viseon.platform import Platform
@@ -65,8 +66,10 @@ def build_cli(opened: Opened) -> typer.Typer:
             typer.echo(f"viseon {__version__}")
             raise typer.Exit
 
+    add_watch(cli, opened)
     add_serve(cli)
     add_worker(cli)
     groups = add_plumbing(cli, opened)
     add_models(groups["models"], opened)
+    add_events(groups["events"], opened)
     return cli

@@ -1,0 +1,57 @@
+"""What people see on the terminal: words on stderr, results on stdout."""
+
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+import typer
+
+WIDTH = 30
+
+
+def echo(text: str) -> None:
+    """Words for people."""
+    typer.echo(text, err=True)
+
+
+def table(rows: Sequence[tuple[str, ...]], *, empty: str) -> None:
+    """Aligned columns on stdout; `empty` on stderr when there are none."""
+    if not rows:
+        echo(empty)
+        return
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
+
+
+class Bar:
+    """A progress bar on stderr; silent when nobody watches."""
+
+    def __init__(self) -> None:
+        self._drawn = 0.0
+        self._visible = sys.stderr.isatty()
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._visible and self._drawn:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    def __call__(self, done: float, stage: str = "") -> None:
+        """`done` from 0 to 1."""
+        now = time.monotonic()
+        if not self._visible or (now - self._drawn < 0.1 and done < 1):  # noqa: PLR2004
+            return
+        self._drawn = now
+        full = round(done * WIDTH)
+        sys.stderr.write(f"\r\x1b[K{'━' * full}{'╌' * (WIDTH - full)} {done:4.0%} {stage}")
+        sys.stderr.flush()
