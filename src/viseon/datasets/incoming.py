@@ -26,7 +26,8 @@ def read_rows(
         rows = [_row(number, line) for number, line in batch]
         for row in rows:
             _once(row, seen)
-            _known_classes(row, dataset)
+            if isinstance(row.annotation, Annotation):
+                check_classes(row.filename, row.annotation, dataset)
         _stored(rows, blobs)
         spelled = [r.annotation for r in rows if isinstance(r.annotation, Annotation)]
         if spelled:
@@ -48,15 +49,14 @@ def _once(row: Row, seen: dict[str, str]) -> None:
     seen[row.filename] = row.digest
 
 
-def _known_classes(row: Row, dataset: Dataset) -> None:
-    if not isinstance(row.annotation, Annotation):
-        return
-    for number, thing in enumerate(row.annotation.objects, 1):
+def check_classes(filename: str, annotation: Annotation, dataset: Dataset) -> None:
+    """Raises Invalid that names the file for a class the dataset does not have."""
+    for number, thing in enumerate(annotation.objects, 1):
         if thing.class_name not in dataset.classes:
             near = get_close_matches(thing.class_name, dataset.classes, n=1)
             hint = f"did you mean {near[0]!r}? otherwise add" if near else "add"
             raise Invalid(
-                f"{row.filename}: object {number} is a {thing.class_name!r}, "
+                f"{filename}: object {number} is a {thing.class_name!r}, "
                 f"which dataset {dataset.name!r} does not know",
                 fix=f"{hint} the class to the dataset first; it has: "
                 + (", ".join(dataset.classes) or "none"),
