@@ -226,11 +226,12 @@ def load(
     *,
     classes: str | Path | Sequence[str] = (),
     threads: int | None = None,
-    home: str | Path | None = None,
+    platform: Platform | None = None,
 ) -> LoadedModel:
     """A model as a function: `model(image)` or `model([image, …])` gives Detections.
 
-    `model` is the path of an ONNX file, or a registered model such as `people@3`.
+    `model` is the path of an ONNX file, or a registered model such as `people@3` of `platform`
+    (near or far; the local one if left out).
     """
     backend = find_plugin("backend", "onnxruntime")
     options = {} if threads is None else {"threads": threads}
@@ -239,17 +240,13 @@ def load(
         if not path.is_file():
             raise NotFound(f"model: there is no file {path}", fix="check the path")
         return load_model(backend.make(options, path), OpencvImages(), classes=classes)
-    house = House(Settings.read(home=home))
-    try:
-        platform = house.platform()
-        found = platform.models.get(str(model))
-        with tempfile.TemporaryDirectory(prefix="viseon-") as folder:
-            path = Path(folder) / "model.onnx"
-            path.write_bytes(platform.blobs.get(found.onnx))
-            opened = backend.make(options, path)
-        return load_model(opened, OpencvImages(), signature=found.signature)
-    finally:
-        house.close()
+    platform = platform or open()
+    found = platform.models.get(str(model))
+    with tempfile.TemporaryDirectory(prefix="viseon-") as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(platform.blobs.get(found.onnx))
+        opened = backend.make(options, path)
+    return load_model(opened, OpencvImages(), signature=found.signature)
 
 
 def now() -> datetime:

@@ -8,6 +8,7 @@ from typing import NoReturn
 import typer
 
 from viseon import __version__
+from viseon.cli.data import add_data
 from viseon.cli.models import add_models
 from viseon.cli.plumbing import Opened, add_plumbing
 from viseon.cli.serve import add_serve
@@ -66,6 +67,7 @@ def build_cli(opened: Opened) -> typer.Typer:
             typer.echo(f"viseon {__version__}")
             raise typer.Exit
 
+    add_data(cli, opened)
     add_watch(cli, opened)
     add_serve(cli)
     add_worker(cli)
