@@ -1,0 +1,60 @@
+"""The life of a stream's own process, after somebody has built what it needs."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import IO
+
+from viseon.schema import Stream, StreamState
+from viseon.streams.bus import Speaker, private_stdout
+from viseon.streams.runtime.run import Parts, run_stream
+
+ORPHAN_GRACE_S = 10.0
+"""How long a stream without a parent may take to finish its files."""
+
+FAILED, TRY_AGAIN = 3, 75
+"""Exit codes; 75 is EX_TEMPFAIL of sysexits.h."""
+
+
+def serve_child(parts: Parts, stream: Stream) -> int:
+    """Run `stream`, talking over standard output and listening on standard input; the exit code.
+
+    Ends cleanly, sinks finished, when its source ends, on `stop`, on SIGTERM, and when standard
+    input ends, which means that the supervisor is gone. Call it from the main thread.
+    """
+    speaker = Speaker(private_stdout())
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then says stop
+    listener = threading.Thread(
+        target=_listen, args=(sys.stdin.buffer, speaker, stop, _give_up), daemon=True
+    )
+    listener.start()
+    parts = replace(parts, preview=speaker)
+    status = run_stream(parts, stream, on_message=speaker, stopped=stop.is_set)
+    speaker.close()
+    if status.state is not StreamState.FAILED:
+        return 0
+    return TRY_AGAIN if status.again else FAILED
+
+
+def _listen(
+    pipe: IO[bytes], speaker: Speaker, stop: threading.Event, give_up: Callable[[], None]
+) -> None:
+    for line in pipe:
+        word = line.strip()
+        if word == b"stop":
+            stop.set()
+        elif word in (b"watch", b"ignore"):
+            speaker.watch(word == b"watch")
+    stop.set()
+    late = threading.Timer(ORPHAN_GRACE_S, give_up)
+    late.daemon = True
+    late.start()
+
+
+def _give_up() -> None:
+    os._exit(TRY_AGAIN)
