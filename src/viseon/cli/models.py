@@ -80,5 +80,3 @@ def _value(text: str) -> Any:
 
 def _name(path: Path) -> str:
     return re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:63] or "model"
-
-
