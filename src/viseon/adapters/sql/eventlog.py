@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Engine, and_, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Engine, and_, func, insert, or_, select
 
 from viseon.adapters.sql.engine import reading, writing
 from viseon.adapters.sql.tables import event
@@ -13,6 +12,9 @@ from viseon.schema import Event, Invalid, NotFound, Page, Rollup, Time
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR_US = 3_600_000_000
+
+CHUNK = 1000
+"""Ids in one statement."""
 
 
 class SqlEventLog:
@@ -29,13 +31,19 @@ class SqlEventLog:
             last = db.scalar(
                 select(func.max(event.c.number)).where(event.c.workspace == self._workspace)
             )
-            rows = [self._row(e, n) for n, e in enumerate(events, (last or 0) + 1)]
-            insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
-            added = 0
-            for row in rows:
-                statement = insert(event).values(row).on_conflict_do_nothing()
-                added += db.execute(statement).rowcount
-        return added
+            fresh = {e.id: e for e in reversed(events)}
+            for start in range(0, len(events), CHUNK):
+                ids = [e.id for e in events[start : start + CHUNK]]
+                known = select(event.c.id).where(
+                    event.c.workspace == self._workspace, event.c.id.in_(ids)
+                )
+                for id in db.scalars(known):
+                    fresh.pop(id, None)
+            arrived = reversed(fresh.values())
+            rows = [self._row(e, n) for n, e in enumerate(arrived, (last or 0) + 1)]
+            if rows:
+                db.execute(insert(event), rows)
+        return len(rows)
 
     def get(self, id: str) -> Event:
         with reading(self._engine) as db:

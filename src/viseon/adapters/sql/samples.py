@@ -171,9 +171,9 @@ class SqlSamples:
         query = changed_rows(id, old, right, after)
         if limit is not None:
             query = query.limit(2 * limit)
-        rows = self._db.execute(query, execution_options=STREAM)
-        found = (change_of(list(group)) for _, group in groupby(rows, key=lambda r: r.filename))
-        yield from islice((c for c in found if c is not None), limit)
+        with self._db.execute(query, execution_options=STREAM) as rows:
+            found = (change_of(list(group)) for _, group in groupby(rows, key=lambda r: r.filename))
+            yield from islice((c for c in found if c is not None), limit)
 
     def annotate(self, annotations: Iterable[Annotation]) -> None:
         self._writing()
@@ -200,9 +200,9 @@ class SqlSamples:
     def _lines(self, dataset: str, version: int | None) -> Iterator[list[str]]:
         id, _ = self._collection(dataset)
         query = select(sample.c.line).where(_alive(id, version)).order_by(sample.c.filename)
-        found = self._db.scalars(query, execution_options=STREAM)
-        for chunk in found.partitions():
-            yield list(chunk)
+        with self._db.execute(query, execution_options=STREAM) as found:
+            for chunk in found.scalars().partitions():
+                yield list(chunk)
 
     def _open_rows(self, id: int, filenames: list[str]) -> dict[str, tuple[Sample, int]]:
         query = select(sample.c.filename, sample.c.line, sample.c.since).where(
