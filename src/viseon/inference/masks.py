@@ -4,6 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viseon.inference.geometry import Placement
+from viseon.vision.masks import RleMasks, encode
+
+_DENSE_BYTES = 32_000_000
 
 
 def on_frame(
@@ -11,10 +14,28 @@ def on_frame(
     xyxy: NDArray[np.float32],
     placement: Placement,
     input_size: tuple[int, int],
-) -> NDArray[np.bool_]:
+) -> NDArray[np.bool_] | RleMasks:
     """Masks (n, frame height, frame width): where the logits, sampled bilinearly at each pixel's
     centre, are above 0. A mask ends with its box (`xyxy`, frame pixels), as in YOLACT.
+
+    Many masks of a large frame come run-length encoded, because they would not fit otherwise.
     """
+    area = placement.frame_height * placement.frame_width
+    if len(logits) * area <= _DENSE_BYTES:
+        return _dense(logits, xyxy, placement, input_size)
+    parts = [
+        encode(_dense(logits[i : i + 1], xyxy[i : i + 1], placement, input_size))
+        for i in range(len(logits))
+    ]
+    return parts[0].joined(parts[1:])
+
+
+def _dense(
+    logits: NDArray[np.float32],
+    xyxy: NDArray[np.float32],
+    placement: Placement,
+    input_size: tuple[int, int],
+) -> NDArray[np.bool_]:
     canvas = np.zeros((len(logits), placement.frame_height, placement.frame_width), np.bool_)
     rows_at = _samples(placement.frame_height, placement.scale[1], placement.top)
     cols_at = _samples(placement.frame_width, placement.scale[0], placement.left)

@@ -74,12 +74,17 @@ def infer_signature(
         outputs=match.outputs,
         decoder=match.decoder,
         options=match.options,
-        **{k: v for k in ("score", "iou") if (v := getattr(given, k)) is not None},
+        **_thresholds(match, given),
     )
     _decide(decisions, "task", signature.task.value, f"decoder {match.decoder} gives that")
     if match.doubt:
         _decide(decisions, "doubt", "perhaps", match.doubt)
     return Inferred(signature, tuple(decisions))
+
+
+def _thresholds(match: Match, given: Overrides) -> dict[str, float]:
+    score = match.score if given.score is None else given.score
+    return {k: v for k, v in (("score", score), ("iou", given.iou)) if v is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,8 @@ class Match:
     """How many classes the outputs tell apart; 0 where they do not say."""
     input: dict[str, Any] = field(default_factory=dict)
     """What differs from `InputSpec`'s defaults."""
+    score: float | None = None
+    """The threshold that fits the family, where the usual one does not."""
     doubt: str = ""
     """What could be wrong, and the override that sets it right."""
 
@@ -74,9 +76,21 @@ Family = Callable[[Seen], Match | None]
 """Looks at a graph and says how it is read if it is one of its own."""
 
 
+STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))
+"""The pyramids that YOLO-like heads have."""
+
+
 def cells(width: int, height: int, strides: tuple[int, ...]) -> int:
     """Grid cells of an input over all strides."""
     return sum((width // stride) * (height // stride) for stride in strides)
+
+
+def strides_of(seen: Seen, rows: int, *, anchors: int = 1) -> tuple[int, ...] | None:
+    """The pyramid whose cells, times the anchors, are that many rows; None if there is none."""
+    for strides in STRIDES:
+        if rows == anchors * cells(seen.width, seen.height, strides):
+            return strides
+    return None
 
 
 def fractions(array: NDArray[Any]) -> bool:

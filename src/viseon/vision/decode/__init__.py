@@ -12,12 +12,28 @@ from typing import Any
 
 from viseon.vision.decode.boxes_scores import boxes_scores
 from viseon.vision.decode.contract import Ask, BadOutputs, Decode, Found
+from viseon.vision.decode.detectnet import detectnet_v2
+from viseon.vision.decode.detr import detr
+from viseon.vision.decode.fcos import fcos
+from viseon.vision.decode.postprocessed import detection_output, postprocessed
+from viseon.vision.decode.whole import classify, semantic
+from viseon.vision.decode.yolo import yolov5, yolov8, yolov10
 from viseon.vision.decode.yolox import yolox
 from viseon.vision.errors import VisionError
 
 DECODERS: Mapping[str, Decode] = MappingProxyType(
     {
         "boxes-scores": boxes_scores,
+        "classify": classify,
+        "detection-output": detection_output,
+        "detectnet-v2": detectnet_v2,
+        "detr": detr,
+        "fcos": fcos,
+        "postprocessed": postprocessed,
+        "semantic": semantic,
+        "yolov10": yolov10,
+        "yolov5": yolov5,
+        "yolov8": yolov8,
         "yolox": yolox,
     }
 )
