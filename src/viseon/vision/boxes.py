@@ -10,6 +10,9 @@ Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
 Metric = Literal["iou", "ios"]
 
+_SMALL = 6400  # pairs; both axes at once are quicker until they leave the cache
+_ZERO, _TINY = np.float32(0), np.float32(1e-12)
+
 
 def area(xyxy: Boxes) -> Floats:
     """Width times height of each box (n,)."""
@@ -31,7 +34,7 @@ def iou_columns(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
     shared, covered_a, covered_b = _shared(a, b)
     union = covered_a[:, None] + covered_b
     union -= shared
-    np.maximum(union, np.float32(1e-12), out=union)
+    np.maximum(union, _TINY, out=union)
     np.divide(shared, union, out=shared)
     return shared
 
@@ -39,7 +42,7 @@ def iou_columns(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
 def ios(a: Boxes, b: Boxes) -> Floats:
     """Intersection over the smaller box's area → (n, m); 1 where one box lies within the other."""
     shared, covered_a, covered_b = _shared(_columns(a), _columns(b))
-    smaller = np.maximum(np.minimum(covered_a[:, None], covered_b), np.float32(1e-12))
+    smaller = np.maximum(np.minimum(covered_a[:, None], covered_b), _TINY)
     return np.divide(shared, smaller, out=shared)
 
 
@@ -50,10 +53,10 @@ def giou(a: Boxes, b: Boxes) -> Floats:
     union = covered_a[:, None] + covered_b - shared
     width = np.maximum(first[2, :, None], second[2]) - np.minimum(first[0, :, None], second[0])
     height = np.maximum(first[3, :, None], second[3]) - np.minimum(first[1, :, None], second[1])
-    hull = np.maximum(width * height, np.float32(1e-12))
-    overlap = shared / np.maximum(union, np.float32(1e-12))
+    hull = np.maximum(width * height, _TINY)
+    overlap = shared / np.maximum(union, _TINY)
     wasted: Floats = (hull - union) / hull
-    result: Floats = overlap - np.maximum(wasted, np.float32(0))
+    result: Floats = overlap - np.maximum(wasted, _ZERO)
     return result
 
 
@@ -107,11 +110,21 @@ def _columns(xyxy: Boxes) -> Boxes:
 def _shared(a: NDArray[np.floating], b: NDArray[np.floating]) -> tuple[Floats, Floats, Floats]:
     """Intersection (n, m) and both areas, in float32."""
     a, b = a.astype(np.float32, copy=False), b.astype(np.float32, copy=False)
-    width = np.minimum(a[2, :, None], b[2])
-    width -= np.maximum(a[0, :, None], b[0])
-    np.maximum(width, np.float32(0), out=width)
-    height = np.minimum(a[3, :, None], b[3])
-    height -= np.maximum(a[1, :, None], b[1])
-    np.maximum(height, np.float32(0), out=height)
-    width *= height
-    return width, (a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1])
+    if a.shape[1] * b.shape[1] <= _SMALL:
+        sides = np.minimum(a[2:, :, None], b[2:, None, :])
+        sides -= np.maximum(a[:2, :, None], b[:2, None, :])
+        np.maximum(sides, _ZERO, out=sides)
+        shared = np.multiply(sides[0], sides[1], out=sides[0])
+    else:
+        shared = _sides(a[0::2], b[0::2])
+        shared *= _sides(a[1::2], b[1::2])
+    size_a, size_b = a[2:] - a[:2], b[2:] - b[:2]
+    return shared, size_a[0] * size_a[1], size_b[0] * size_b[1]
+
+
+def _sides(a: Floats, b: Floats) -> Floats:
+    """The shared length along one axis (n, m) of intervals as two rows each."""
+    side: Floats = np.minimum(a[1, :, None], b[1])
+    side -= np.maximum(a[0, :, None], b[0])
+    np.maximum(side, _ZERO, out=side)
+    return side

@@ -171,6 +171,15 @@ class Tracks:
         """A frame in which nothing is followed."""
         return cls(Detections.empty(), np.empty(0, np.int64), time_s, frame_index)
 
+    @classmethod
+    def trusted(
+        cls, detections: Detections, track_id: NDArray[np.int64], time_s: float, frame_index: int
+    ) -> Self:
+        """Columns known to be right, for trackers: `track_id` new, unique, of the same length."""
+        track_id.flags.writeable = False
+        made: Self = _trusted(cls, detections, track_id, time_s, frame_index)
+        return made
+
     def __len__(self) -> int:
         return len(self.track_id)
 
@@ -202,7 +211,7 @@ _set = object.__setattr__
 
 
 def _trusted(kind: type[Any], *columns: Any) -> Any:
-    """A Detections of columns that come from one: only made read-only, not checked again."""
+    """A value made of columns that are known to be right: made read-only, not checked."""
     made = object.__new__(kind)
     for name, column in zip(kind.__slots__, columns, strict=True):
         if isinstance(column, np.ndarray):

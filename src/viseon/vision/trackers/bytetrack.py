@@ -3,12 +3,11 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from viseon.vision.assign import assign
-from viseon.vision.boxes import iou_columns
+from viseon.vision.assign import Pairs, overlapping
 from viseon.vision.detections import Detections, Tracks
-from viseon.vision.trackers.table import Indices, TableTracker
+from viseon.vision.trackers.life import TableTracker, same_class, take
+from viseon.vision.trackers.table import Bools, Floats, Indices
 
 
 class ByteTrack(TableTracker):
@@ -26,17 +25,18 @@ class ByteTrack(TableTracker):
     def __init__(  # noqa: PLR0913  # the paper's parameters, all optional and keyword-only
         self,
         *,
-        high_score: float = 0.5,
+        high_score: float = 0.4,
         low_score: float = 0.1,
         new_score: float | None = None,
         lost_s: float = 1.5,
         min_hits: int = 2,
-        min_iou: float = 0.15,
+        min_iou: float = 0.2,
         min_iou_low: float = 0.5,
         min_iou_new: float = 0.3,
         class_aware: bool = False,
+        _columns: dict[str, Floats] | None = None,
     ) -> None:
-        super().__init__(lost_s=lost_s, min_hits=min_hits)
+        super().__init__(lost_s=lost_s, min_hits=min_hits, columns=_columns)
         self._high, self._low = high_score, low_score
         self._new = high_score if new_score is None else new_score
         self._min_iou = (min_iou, min_iou_low, min_iou_new)
@@ -54,54 +54,37 @@ class ByteTrack(TableTracker):
         `time_s` may be uneven; without it frames are 1/30 s apart. Raises OutOfOrder if it runs
         back.
         """
-        before = self._clock.now_s
-        steps = self._clock.step(time_s)
-        table = self._table
-        if len(table):
-            unseen = np.flatnonzero(table.seen_s < before)
-            if len(unseen):
-                table.motion.hold_size(unseen)
-            table.motion.predict(steps)
+        self._advance(time_s)
+        return self._follow(detections)
+
+    def _follow(self, detections: Detections) -> Tracks:
         sure = detections.score >= self._high
-        found = self._match(detections, sure, before)
+        found = self._match(detections, sure)
         fresh = sure & (detections.score >= self._new)
         fresh[found[found >= 0]] = False
         return self._settle(detections, found, np.flatnonzero(fresh))
 
-    def _match(self, detections: Detections, sure: NDArray[np.bool_], before: float) -> Indices:
+    def _match(self, detections: Detections, sure: Bools) -> Indices:
         """The detection of each track, or -1."""
         table = self._table
         found = np.full(len(table), -1)
         if not len(table) or not len(detections):
             return found
-        overlap = iou_columns(table.motion.xyxy, detections.xyxy.T)
+        pairs = overlapping(table.motion.xyxy, detections.xyxy.T, min(self._min_iou))
         if self._class_aware:
-            overlap[table.class_id[:, None] != detections.class_id] = -1
+            pairs = same_class(pairs, table, detections)
         confirmed = table.track_id > 0
         best, low, new = self._min_iou
         free = sure.copy()
-        _take(overlap, found, confirmed, free, best)
+        take(self._alike(pairs), best, found, confirmed, free)
         if not sure.all():
             doubtful = ~sure & (detections.score >= self._low)
-            _take(overlap, found, confirmed & (found < 0) & (table.seen_s == before), doubtful, low)
+            lately = confirmed & (found < 0) & (table.seen_s == self._clock.before_s)
+            take(pairs, low, found, lately, doubtful)
         if not confirmed.all():
-            _take(overlap, found, ~confirmed, free, new)
+            take(pairs, new, found, ~confirmed, free)
         return found
 
-
-def _take(
-    overlap: NDArray[np.float32],
-    found: Indices,
-    tracks: NDArray[np.bool_],
-    free: NDArray[np.bool_],
-    least: float,
-) -> None:
-    """Match some tracks with the free detections; writes into `found` and `free`."""
-    rows, cols = np.flatnonzero(tracks), np.flatnonzero(free)
-    if not len(rows) or not len(cols):
-        return
-    if len(rows) < len(tracks) or len(cols) < len(free):
-        overlap = overlap[np.ix_(rows, cols)]
-    at, to = assign(overlap, least)
-    found[rows[at]] = cols[to]
-    free[cols[to]] = False
+    def _alike(self, pairs: Pairs) -> Pairs:
+        """The similarity for the first matching: the overlap alone."""
+        return pairs
