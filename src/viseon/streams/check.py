@@ -149,7 +149,9 @@ def _explained(
     document: Document, error: ValidationError, model: type[BaseModel], at: Location
 ) -> Exception:
     """The first thing wrong, with the nearest key where one is unknown."""
-    detail = error.errors()[0]
+    details = error.errors()
+    unknown = (d for d in details if d["type"] == "extra_forbidden")
+    detail = next(unknown, details[0])  # a misspelt key explains the one that is missing
     inner = tuple(part for part in detail["loc"] if part != "[key]")
     place = (*at, *inner)
     if detail["type"] == "extra_forbidden":

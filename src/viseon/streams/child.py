@@ -5,12 +5,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
-from typing import IO
+from typing import IO, Protocol
 
-from viseon.schema import Stream, StreamState
-from viseon.streams.bus import Speaker, private_stdout
-from viseon.streams.runtime.run import Parts, run_stream
+from viseon.ports import Preview
+from viseon.schema import StreamState
+from viseon.streams.bus import OnMessage, Speaker, Status, private_stdout
 
 ORPHAN_GRACE_S = 10.0
 """How long a stream without a parent may take to finish its files."""
@@ -19,8 +18,18 @@ FAILED, TRY_AGAIN = 3, 75
 """Exit codes; 75 is EX_TEMPFAIL of sysexits.h."""
 
 
-def serve_child(parts: Parts, stream: Stream) -> int:
-    """Run `stream`, talking over standard output and listening on standard input; the exit code.
+class Run(Protocol):
+    """`run_stream`, with everything but these already given."""
+
+    def __call__(
+        self, *, on_message: OnMessage, stopped: Callable[[], bool], preview: Preview
+    ) -> Status:
+        """Run it to its end."""
+        ...
+
+
+def serve_child(run: Run) -> int:
+    """`run` a stream, talking over standard output and listening on standard input; the exit code.
 
     Ends cleanly, sinks finished, when its source ends, on `stop`, on SIGTERM, and when standard
     input ends, which means that the supervisor is gone. Call it from the main thread.
@@ -33,8 +42,7 @@ def serve_child(parts: Parts, stream: Stream) -> int:
         target=_listen, args=(sys.stdin.buffer, speaker, stop, _give_up), daemon=True
     )
     listener.start()
-    parts = replace(parts, preview=speaker)
-    status = run_stream(parts, stream, on_message=speaker, stopped=stop.is_set)
+    status = run(on_message=speaker, stopped=stop.is_set, preview=speaker)
     speaker.close()
     if status.state is not StreamState.FAILED:
         return 0

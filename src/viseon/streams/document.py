@@ -10,6 +10,7 @@ from viseon.schema import Invalid
 
 Location = tuple[str | int, ...]
 
+_PYTHON = "tag:yaml.org,2002:python"
 _MOST_VALUES = 20_000
 """More than any stream needs; aliases of aliases would otherwise grow without bound."""
 
@@ -40,13 +41,10 @@ class Document:
 
 def read(text: str, *, name: str = "stream.yaml") -> Document:
     """Parse YAML (or JSON). Raises Invalid with file and line, also for a key given twice."""
-    loader = yaml.SafeLoader(text)
     try:
-        root = loader.get_single_node()
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         raise _unreadable(name, error) from error
-    finally:
-        loader.dispose()
     if not isinstance(root, yaml.MappingNode):
         raise Invalid(
             f"{name}: a stream is a mapping of keys to values",
@@ -68,6 +66,8 @@ class _Reader:
         self._left -= 1
         if self._left < 0 or len(at) > 20:
             raise Invalid(f"{self.name}: far too large for a stream", fix="do not nest aliases")
+        if node.tag.startswith(("!", _PYTHON)):
+            raise self._wrong(node.start_mark.line + 1, at, f"tag {node.tag!r} means nothing here")
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, at)
         if isinstance(node, yaml.SequenceNode):

@@ -1,10 +1,13 @@
 """What a stream's YAML may say, as JSON Schema, the installed plugins' options included."""
 
-from typing import Any
+import contextlib
+from typing import Any, Literal
 
 from viseon import plugins
 from viseon.schema import StreamPlugin
 from viseon.streams.config import PluginUse, StreamSpec
+
+StreamKind = Literal["source", "tracker", "sink"]
 
 _PLACES: tuple[tuple[plugins.Kind, str], ...] = (
     ("source", "SourceUse"),
@@ -23,28 +26,40 @@ def schema() -> dict[str, Any]:
         common = definitions[place]
         definitions[place] = {
             "description": common.get("description", ""),
-            "oneOf": [_variant(kind, name, common, definitions) for name in _names(kind)],
+            "oneOf": [_variant(kind, name, common, definitions) for name in _loadable(kind)],
         }
     return whole
 
 
 def installed() -> list[StreamPlugin]:
     """Every source, tracker and sink that a stream may name, with its options."""
-    return [
-        StreamPlugin(
-            kind=kind,
-            name=name,
-            summary=(plugin.config.__doc__ or "").strip(),
-            options=plugin.config.model_json_schema(by_alias=True),
-        )
-        for kind in ("source", "tracker", "sink")
-        for name in _names(kind)
-        for plugin in [plugins.find(kind, name)]
-    ]
+    kinds: tuple[StreamKind, ...] = ("source", "tracker", "sink")
+    return [_described(kind, name) for kind in kinds for name in _names(kind)]
+
+
+def _described(kind: StreamKind, name: str) -> StreamPlugin:
+    """A plugin whose own needs are missing is listed with what is missing."""
+    try:
+        config = plugins.find(kind, name).config
+    except ImportError as error:
+        return StreamPlugin(kind=kind, name=name, summary=f"cannot be loaded: {error}", options={})
+    options = config.model_json_schema(by_alias=True)
+    return StreamPlugin(
+        kind=kind, name=name, summary=(config.__doc__ or "").strip(), options=options
+    )
 
 
 def _names(kind: plugins.Kind) -> list[str]:
     return sorted(set(plugins.names(kind)))
+
+
+def _loadable(kind: plugins.Kind) -> list[str]:
+    found = []
+    for name in _names(kind):
+        with contextlib.suppress(ImportError):
+            plugins.find(kind, name)
+            found.append(name)
+    return found
 
 
 def _variant(
