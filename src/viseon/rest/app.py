@@ -8,6 +8,8 @@ from viseon.rest.derived import derived_routes
 from viseon.rest.door import Door
 from viseon.rest.front import Front
 from viseon.rest.jobs import job_routes
+from viseon.rest.live import live_routes
+from viseon.rest.pages import page_routes
 from viseon.rest.problems import add_problem_handlers
 from viseon.schema import Noun
 
@@ -42,7 +44,8 @@ def create_app(
         """The server answers."""
         return Health()
 
-    for router in (blob_routes(), job_routes(), *more, derived_routes()):
+    by_hand = (blob_routes(), job_routes(), live_routes(), page_routes(), *more)
+    for router in (*by_hand, derived_routes()):
         app.include_router(router)
     app.add_middleware(Door, front=front, hosts=hosts)
     return app

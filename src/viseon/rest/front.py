@@ -5,11 +5,22 @@ from typing import Protocol
 from fastapi import Request, WebSocket
 
 from viseon.platform import Platform
+from viseon.ports import EventLog
 from viseon.schema import Forbidden, Role, Scope
+from viseon.streams import Hub
 
 
 class Front(Protocol):
     """The house, seen from its front door."""
+
+    @property
+    def hub(self) -> Hub:
+        """Where running streams say what they see."""
+        ...
+
+    def event_log(self, scope: Scope) -> EventLog:
+        """The events of the caller's workspace, in the order they came."""
+        ...
 
     def platform(self, scope: Scope) -> Platform:
         """Cheap: made anew for every request."""
