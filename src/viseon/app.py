@@ -2,12 +2,14 @@
 
 import os
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Literal
 
 from pydantic import ValidationError
@@ -27,7 +29,7 @@ from viseon.models import load as load_model
 from viseon.operation import Binding, Operation, bind, operations, perform
 from viseon.platform import SERVICES, Platform
 from viseon.plugins import find as find_plugin
-from viseon.ports import BlobStore, Catalog, Launcher, Preview
+from viseon.ports import BlobStore, Catalog, EventLog, Launcher, Preview
 from viseon.schema import (
     Forbidden,
     Invalid,
@@ -41,7 +43,16 @@ from viseon.schema import (
     Unauthorized,
     Workspace,
 )
-from viseon.streams import OnMessage, Parts, Status, Streams, run_stream
+from viseon.streams import (
+    Hub,
+    OnMessage,
+    Parts,
+    Status,
+    Streams,
+    Supervisor,
+    run_stream,
+    serve_child,
+)
 
 LOCAL = Scope(principal=Principal(name="local", role=Role.ADMIN))
 """Whoever sits at this machine."""
@@ -94,6 +105,7 @@ class House:
         url = settings.database or f"sqlite:///{settings.home / 'viseon.db'}"
         self.store: Store = open_store(url)
         self.probe = HostProbe(settings.home)
+        self._hub = Hub()
 
     def platform(self, scope: Scope = LOCAL) -> Platform:
         """Everything, for one principal in one workspace. Cheap."""
@@ -105,8 +117,8 @@ class House:
             blobs=blobs,
             datasets=Datasets(catalog, blobs, now),
             models=Models(catalog, blobs, now),
-            streams=Streams(catalog, now),
-            events=Events(catalog, self.store.events(scope)),
+            streams=Streams(catalog, now, newest=partial(self._hub.newest, scope.workspace)),
+            events=Events(catalog, self.event_log(scope)),
             jobs=jobs,
             access=Access(self._registry, catalog, scope, now),
         )
@@ -139,11 +151,27 @@ class House:
 
     def tick(self) -> None:
         """Look after the jobs of every workspace."""
+        for name, catalog in self.catalogs().items():
+            self._dispatcher(catalog, _system(name)).tick()
+
+    def supervisor(self) -> Supervisor:
+        """What keeps the streams running that should run, each in a process of its own."""
+        return Supervisor(self.catalogs, self._spawn_stream, self._hub, now)
+
+    @property
+    def hub(self) -> Hub:
+        """What the streams of this process's supervisor are saying."""
+        return self._hub
+
+    def catalogs(self) -> dict[str, Catalog]:
+        """Every workspace's catalog, for those who look after all of them."""
         with self._registry.read() as records:
             names = [w.name for w in records.find(Workspace)]
-        for name in [LOCAL.workspace, *names]:
-            scope = _REGISTRY.model_copy(update={"workspace": name})
-            self._dispatcher(self.store.catalog(scope), scope).tick()
+        return {name: self.store.catalog(_system(name)) for name in [LOCAL.workspace, *names]}
+
+    def event_log(self, scope: Scope) -> EventLog:
+        """The events of one workspace."""
+        return self.store.events(scope)
 
     def run_job(self, id: str, scope: Scope, *, stop: threading.Event | None = None) -> Job:
         """Run a job in this process, to its end; `stop` asks its body to leave."""
@@ -170,7 +198,7 @@ class House:
         parts = Parts(
             catalog=self.store.catalog(scope),
             blobs=self._blobs(scope),
-            events=self.store.events(scope),
+            events=self.event_log(scope),
             images=OpencvImages(),
             directory=self.settings.home,
             preview=preview,
@@ -191,6 +219,20 @@ class House:
     @cached_property
     def _registry(self) -> Catalog:
         return self.store.catalog(_REGISTRY)
+
+    def _spawn_stream(self, workspace: str, stream: str) -> "Popen[bytes]":
+        command = [sys.executable, "-m", "viseon", "stream-child", workspace, stream]
+        logs = self.settings.home / "logs" / "streams"
+        logs.mkdir(parents=True, exist_ok=True)
+        with (logs / f"{workspace}.{stream}.log").open("ab") as log:
+            return Popen(  # noqa: S603 (our own interpreter and arguments)
+                command,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=log,
+                start_new_session=True,
+                env=os.environ | self.settings.environment,
+            )
 
     def _blobs(self, scope: Scope) -> BlobStore:
         return FileBlobs(self.settings.home / "blobs" / scope.workspace)
@@ -263,6 +305,21 @@ def run_worker(id: str, scope: Scope) -> Job:
         return house.run_job(id, scope, stop=stop)
     finally:
         house.close()
+
+
+def run_stream_child(workspace: str, stream: str) -> int:
+    """What a stream's process does: run it, talking to the supervisor; the exit code."""
+    house = House(Settings.read())
+    scope = _system(workspace)
+    try:
+        found = house.platform(scope).streams.get(stream)
+        return serve_child(partial(house.run_stream, found, scope))
+    finally:
+        house.close()
+
+
+def _system(workspace: str) -> Scope:
+    return _REGISTRY.model_copy(update={"workspace": workspace})
 
 
 def _operation(name: str) -> Operation:

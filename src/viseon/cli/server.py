@@ -1,6 +1,7 @@
 """Running the server: HTTP in front, the supervisor behind."""
 
 import socket
+import threading
 from collections.abc import Callable
 
 import typer
@@ -10,6 +11,8 @@ from fastapi import APIRouter
 from viseon.app import House
 from viseon.jobs import Heart
 from viseon.rest import create_app
+from viseon.rest.live import live_routes
+from viseon.rest.pages import page_routes
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -24,7 +27,7 @@ def run_server(
     """Serve on a listening socket until SIGINT or SIGTERM; then let what was accepted finish."""
     host, port = listener.getsockname()[:2]
     hosts = LOOPBACK if house.settings.auth == "open" else frozenset()
-    app = create_app(house, hosts=hosts, more=routers)
+    app = create_app(house, hosts=hosts, more=(live_routes(), page_routes(), *routers))
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -33,9 +36,14 @@ def run_server(
         ws="websockets-sansio",
     )
     heart = Heart(house.tick, every_s=1.0)
+    stop = threading.Event()
+    streams = threading.Thread(target=house.supervisor().run, args=(stop,), name="supervisor")
     heart.start()
+    streams.start()
     ready(f"http://{host}:{port}")
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:
+        stop.set()
         heart.stop()
+        streams.join()

@@ -18,3 +18,10 @@ def add_worker(cli: typer.Typer) -> None:
         scope = Scope(principal=Principal(name=principal, role=role), workspace=workspace)
         ended = app.run_worker(job, scope)
         raise typer.Exit(0 if ended.state is JobState.DONE else 1)
+
+    @cli.command("stream-child", hidden=True)
+    def stream_child(workspace: str, stream: str) -> None:
+        """Run one stream to its end, under a supervisor."""
+        from viseon import app
+
+        raise typer.Exit(app.run_stream_child(workspace, stream))
