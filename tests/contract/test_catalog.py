@@ -86,9 +86,13 @@ def test_put_replaces_and_remove_forgets(catalog):
 
 
 def test_a_failed_transaction_leaves_nothing(catalog):
-    with pytest.raises(ZeroDivisionError), catalog.transaction() as records:
-        records.put("a", dataset("a"))
-        raise ZeroDivisionError
+    def half():
+        with catalog.transaction() as records:
+            records.put("a", dataset("a"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
     with catalog.read() as records:
         assert records.find(Dataset) == []
         assert records.find(AuditRecord) == []

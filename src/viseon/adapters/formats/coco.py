@@ -112,7 +112,7 @@ class _Document:
             )
         try:
             x, y, w, h = map(float, entry["bbox"])
-            id = str(entry.get("object_id", entry.get("id", len(picture.objects) + 1)))
+            id = str(entry.get("object_id", len(picture.objects) + 1))
             picture.objects[id] = Object(id=id, class_name=name, box=(x, y, x + w, y + h))
         except (TypeError, ValueError) as error:
             why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
@@ -197,7 +197,17 @@ def _is_coco(path: Path) -> bool:
         head = file.read(PEEK)
     if not head.lstrip().startswith(b"{"):
         return False
-    return b'"images"' in head or b'"annotations"' in head or b'"categories"' in head
+    if any(word in head for word in (b'"images"', b'"annotations"', b'"categories"')):
+        return True
+    return path.parent.name == "annotations" and len(head) < PEEK and not _is_json(head)
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 plugin = Plugin("format", "coco", CocoConfig, lambda _: CocoFormat())

@@ -169,8 +169,6 @@ class SqlSamples:
         id, head = self._collection(dataset)
         right = head + 1 if new is None else new
         query = changed_rows(id, old, right, after)
-        if limit is not None:
-            query = query.limit(2 * limit)
         with self._db.execute(query, execution_options=STREAM) as rows:
             found = (change_of(list(group)) for _, group in groupby(rows, key=lambda r: r.filename))
             yield from islice((c for c in found if c is not None), limit)
