@@ -15,6 +15,7 @@ from viseon.operation import Limit, operation
 from viseon.ports import BlobStore, Catalog, Records
 from viseon.schema import (
     Added,
+    Annotation,
     Change,
     Clock,
     Conflict,
@@ -124,6 +125,18 @@ class Datasets:
         with self._catalog.read() as records:
             _check(records, dataset, version)
             return records.samples.get(dataset, filename, version=version)
+
+    @operation("GET", "/datasets/{dataset}/annotation", needs=Role.VIEWER)
+    def annotation(
+        self, dataset: Name, *, filename: Filename, version: Number | None = None
+    ) -> Annotation:
+        """What is said to be in one sample of a version, or of the working area."""
+        with self._catalog.read() as records:
+            _check(records, dataset, version)
+            sample = records.samples.get(dataset, filename, version=version)
+            if sample.annotation is None:
+                raise NotFound(f"nothing is said about {filename!r}", fix="annotate it first")
+            return records.samples.annotations([sample.annotation])[sample.annotation]
 
     @operation("POST", "/datasets/{dataset}/removals", needs=Role.EDITOR)
     def remove(self, dataset: Name, *, filenames: tuple[Filename, ...]) -> int:
