@@ -87,3 +87,63 @@ def _runs(flat: Bools) -> Runs:
     bounds = np.concatenate([[0], edges, [len(flat)]])
     runs = np.diff(bounds)
     return np.concatenate([[0], runs]) if flat[0] else runs
+
+
+def as_rle(mask: "Bools | RleMasks") -> RleMasks:
+    """The masks run-length encoded, whatever they were."""
+    return mask if isinstance(mask, RleMasks) else encode(mask)
+
+
+def rle_iou(a: RleMasks, b: RleMasks, *, crowd: Bools | None = None) -> NDArray[np.float64]:
+    """Overlap of mask i of `a` with mask i of `b` (n,): shared pixels over their union.
+
+    Where `crowd` is set, over the area of `a`. Works on the runs; nothing is decoded.
+    """
+    if a.size != b.size:
+        raise BadDetections(f"mask: frames of {a.size} and {b.size} cannot be compared")
+    shared = np.zeros(len(a))
+    cover: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+    for i, (first, second) in enumerate(zip(a.runs, b.runs, strict=True)):
+        if id(second) not in cover:
+            cover[id(second)] = _cover(second)
+        edges = np.cumsum(first)
+        within = np.interp(edges, *cover[id(second)])
+        shared[i] = (within[1::2] - within[0 : len(edges) - 1 : 2][: len(within[1::2])]).sum()
+    area_a, area_b = a.area, b.area
+    union = area_a + area_b - shared
+    whole = union if crowd is None else np.where(crowd, area_a, union)
+    return np.where(whole > 0, shared / np.maximum(whole, 1), 0.0)
+
+
+def mask_iou(a: "Bools | RleMasks", b: "Bools | RleMasks") -> NDArray[np.float64]:
+    """Intersection over union of every mask in `a` with every mask in `b` → (n, m)."""
+    first, second = as_rle(a), as_rle(b)
+    rows, cols = np.divmod(np.arange(len(first) * len(second)), max(1, len(second)))
+    return rle_iou(first[rows], second[cols]).reshape(len(first), len(second))
+
+
+def mask_boxes(mask: "Bools | RleMasks") -> NDArray[np.float32]:
+    """The tight box around each mask (n, 4), corners at pixel edges; zeros for an empty mask."""
+    masks = as_rle(mask)
+    boxes = np.zeros((len(masks), 4), np.float32)
+    height = masks.size[0]
+    for i, run in enumerate(masks.runs):
+        edges = np.cumsum(run)
+        start, end = edges[0 : len(run) - 1 : 2], edges[1::2]
+        start, end = start[end > start], end[end > start]
+        if not len(start):
+            continue
+        across = start // height, (end - 1) // height
+        several = (across[0] != across[1]).any()
+        top = 0 if several else int((start % height).min())
+        bottom = height if several else int(((end - 1) % height).max()) + 1
+        boxes[i] = across[0].min(), top, across[1].max() + 1, bottom
+    return boxes
+
+
+def _cover(run: Runs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many pixels of a mask lie before each of its edges; in between it is linear."""
+    edges = np.concatenate([[0], np.cumsum(run)])
+    ones = run.copy()
+    ones[0::2] = 0
+    return edges, np.concatenate([[0], np.cumsum(ones)])

@@ -2,191 +2,155 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from viseon.vision.boxes import area, iou
 from viseon.vision.detections import Detections
 from viseon.vision.errors import VisionError
+from viseon.vision.metrics.coco_match import Matches, match
+from viseon.vision.metrics.coco_pairs import Flat, Kind, Truth, flatten
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 IOU_STEPS: Floats = np.linspace(0.5, 0.95, 10)
 RECALL_STEPS: Floats = np.linspace(0.0, 1.0, 101)
-_AREAS = ((0.0, 1e10), (0.0, 32.0**2), (32.0**2, 96.0**2), (96.0**2, 1e10))
-_MOST = (1, 10, 100)
+
+_ALL, _SMALL = (0.0, 1e10), (0.0, 32.0**2)
+_MEDIUM, _LARGE = (32.0**2, 96.0**2), (96.0**2, 1e10)
+_SIZES = {
+    "boxes": {"all": _ALL, "small": _SMALL, "medium": _MEDIUM, "large": _LARGE},
+    "masks": {"all": _ALL, "small": _SMALL, "medium": _MEDIUM, "large": _LARGE},
+    "keypoints": {"all": _ALL, "medium": _MEDIUM, "large": _LARGE},
+}
+_MOST = {"boxes": (1, 10, 100), "masks": (1, 10, 100), "keypoints": (20,)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CocoAP:
-    """COCO's twelve numbers and what they are made of; -1 where there is no truth to find.
+    """COCO's numbers and what they are made of; -1 where there is no truth to find.
 
-    `precision` is (iou, recall, class, size, detections) and `recall` (iou, class, size,
-    detections) over `class_id`, sizes all/small/medium/large, and 1/10/100 detections per image.
+    `precision` (iou, recall, class, size) and `recall` (iou, class, size, detections) run over IoU
+    0.50:0.05:0.95, recall 0:0.01:1, `class_id`, `sizes`, and `most` detections per image.
     """
 
+    kind: Kind
     class_id: NDArray[np.int64]
+    sizes: tuple[str, ...]
+    most: tuple[int, ...]
     precision: Floats
     recall: Floats
 
     @property
     def map50_95(self) -> float:
         """Mean AP over IoU 0.50:0.95: the COCO score."""
-        return _mean(self.precision[:, :, :, 0, -1])
+        return self._ap()
 
     @property
     def map50(self) -> float:
         """Mean AP at IoU 0.5."""
-        return _mean(self.precision[0, :, :, 0, -1])
+        return self._ap(step=0)
 
     @property
     def map75(self) -> float:
         """Mean AP at IoU 0.75."""
-        return _mean(self.precision[5, :, :, 0, -1])
+        return self._ap(step=5)
 
     @property
     def stats(self) -> Floats:
-        """The twelve numbers in the order that COCO prints them."""
-        ap = [self.map50_95, self.map50, self.map75]
-        ap += [_mean(self.precision[:, :, :, size, -1]) for size in (1, 2, 3)]
-        ar = [_mean(self.recall[:, :, 0, most]) for most in range(len(_MOST))]
-        ar += [_mean(self.recall[:, :, size, -1]) for size in (1, 2, 3)]
+        """COCO's twelve numbers (ten for keypoints) in the order in which it prints them."""
+        ap = [self._ap(), self._ap(step=0), self._ap(step=5)]
+        ap += [self._ap(size=i) for i in range(1, len(self.sizes))]
+        if self.kind == "keypoints":
+            ar = [self._ar(), self._ar(step=0), self._ar(step=5)]
+        else:
+            ar = [self._ar(most=i) for i in range(len(self.most))]
+        ar += [self._ar(size=i) for i in range(1, len(self.sizes))]
         return np.array(ap + ar)
 
     def per_class(self, *, min_iou: float | None = None) -> dict[int, float]:
         """AP of each class, over all IoU steps or at one of them."""
-        steps = slice(None) if min_iou is None else np.flatnonzero(np.isclose(IOU_STEPS, min_iou))
-        return {
-            int(name): _mean(self.precision[steps, :, k, 0, -1])
-            for k, name in enumerate(self.class_id)
-        }
+        step = slice(None) if min_iou is None else np.isclose(IOU_STEPS, min_iou)
+        if min_iou is not None and not np.any(step):
+            raise VisionError(f"min_iou: {min_iou} is none of 0.50, 0.55, ..., 0.95")
+        return {int(k): _mean(self.precision[step, :, i, 0]) for i, k in enumerate(self.class_id)}
+
+    def _ap(self, *, step: int | None = None, size: int = 0) -> float:
+        rows = slice(None) if step is None else slice(step, step + 1)
+        return _mean(self.precision[rows, :, :, size])
+
+    def _ar(self, *, step: int | None = None, size: int = 0, most: int = -1) -> float:
+        rows = slice(None) if step is None else slice(step, step + 1)
+        return _mean(self.recall[rows, :, size, most])
 
 
 def coco_ap(
     found: Sequence[Detections],
     truth: Sequence[Detections],
     *,
-    crowd: Sequence[Bools] | None = None,
+    kind: Kind = "boxes",
+    crowd: Sequence[Any] | None = None,
+    area: Sequence[Any] | None = None,
 ) -> CocoAP:
     """Average precision of `found` against `truth`, image by image in the same order.
 
+    `kind` compares boxes (IoU), masks (IoU) or keypoints (OKS; a point with score 0 is not labelled).
     `crowd` marks truth that is a group: it may absorb any number of detections and is never missed.
+    `area` replaces the areas that decide on small, medium and large (COCO files carry them).
+    Raises VisionError for columns that are missing or do not fit.
     """
-    if len(found) != len(truth):
-        raise VisionError(f"found: {len(found)} images, but truth has {len(truth)}")
-    classes = np.unique(np.concatenate([[], *(t.class_id for t in truth)])).astype(np.int64)
-    shape = (len(IOU_STEPS), len(classes), len(_AREAS), len(_MOST))
-    precision = -np.ones((shape[0], len(RECALL_STEPS), *shape[1:]))
-    recall = -np.ones(shape)
-    for k, name in enumerate(classes.tolist()):
-        images = [
-            _Image.of(d, t, None if crowd is None else crowd[i], name)
-            for i, (d, t) in enumerate(zip(found, truth, strict=True))
-        ]
-        for a, limits in enumerate(_AREAS):
-            matched = [image.match(limits) for image in images if image.any]
-            for m, most in enumerate(_MOST):
-                curve = _curve(matched, most)
-                if curve is not None:
-                    precision[:, :, k, a, m], recall[:, k, a, m] = curve
-    return CocoAP(classes, precision, recall)
+    sizes, most = _SIZES[kind], _MOST[kind]
+    flat = flatten(found, Truth(truth, crowd, area), kind, most[-1])
+    matches = match(flat, IOU_STEPS, tuple(sizes.values()))
+    classes = len(flat.classes)
+    precision = np.full((len(IOU_STEPS), len(RECALL_STEPS), classes, len(sizes)), -1.0)
+    recall = np.full((len(IOU_STEPS), classes, len(sizes), len(most)), -1.0)
+    for k, rows in enumerate(_by_class(flat)):
+        wanted = matches.wanted[:, flat.truth_class == flat.classes[k]].sum(axis=1)
+        some = np.flatnonzero(wanted)
+        if len(some):
+            curves, final = _curves(flat, matches, rows, (some, wanted[some]), most)
+            precision[:, :, k, some], recall[:, k, some] = curves, final
+    return CocoAP(kind, flat.classes, tuple(sizes), most, precision, recall)
 
 
-@dataclass(frozen=True, slots=True)
-class _Matched:
-    score: Floats
-    hit: Bools  # (iou, detection)
-    ignored: Bools
-    wanted: int
+def _by_class(flat: Flat) -> list[NDArray[np.int64]]:
+    """Each class's detections by falling score; equals stay in the order of the images."""
+    edges = np.searchsorted(flat.found_class, [*flat.classes, np.iinfo(np.int64).max])
+    return [
+        low + np.argsort(-flat.found_score[low:high], kind="stable")
+        for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+    ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Image:
-    """One class in one image: detections by falling score, and what is true."""
-
-    score: Floats
-    area: Floats
-    truth_area: Floats
-    crowd: Bools
-    overlap: Floats
-
-    @property
-    def any(self) -> bool:
-        return bool(len(self.score) or len(self.truth_area))
-
-    @classmethod
-    def of(
-        cls, found: Detections, truth: Detections, crowd: Bools | None, class_id: int
-    ) -> "_Image":
-        mine = np.flatnonzero(found.class_id == class_id)
-        mine = mine[np.argsort(-found.score[mine], kind="stable")][: _MOST[-1]]
-        real = truth.class_id == class_id
-        box, true_box = found.xyxy[mine], truth.xyxy[real]
-        group = np.zeros(len(true_box), bool) if crowd is None else np.asarray(crowd)[real]
-        overlap = iou(box, true_box).astype(np.float64)
-        if group.any():
-            shared = iou(box, true_box[group]).astype(np.float64)
-            own, other = area(box)[:, None], area(true_box[group])
-            shared = shared * (own + other) / (1 + shared)
-            overlap[:, group] = shared / np.maximum(own, 1e-12)
-        score = found.score[mine].astype(np.float64)
-        return cls(score, area(box).astype(float), area(true_box).astype(float), group, overlap)
-
-    def match(self, limits: tuple[float, float]) -> _Matched:
-        low, high = limits
-        ignore = self.crowd | (self.truth_area < low) | (self.truth_area > high)
-        order = np.argsort(ignore, kind="stable")
-        ignore, crowd, overlap = ignore[order], self.crowd[order], self.overlap[:, order]
-        hit = np.zeros((len(IOU_STEPS), len(self.score)), bool)
-        ignored = np.zeros_like(hit)
-        outside = (self.area < low) | (self.area > high)
-        for t, step in enumerate(IOU_STEPS):
-            free = np.ones(len(ignore), bool)
-            for d in range(len(self.score)):
-                best = _best(overlap[d], free | crowd, ignore, step)
-                if best is None:
-                    ignored[t, d] = outside[d]
-                    continue
-                free[best] = False
-                hit[t, d], ignored[t, d] = True, ignore[best]
-        return _Matched(self.score, hit, ignored, int((~ignore).sum()))
-
-
-def _best(overlap: Floats, free: Bools, ignore: Bools, least: float) -> int | None:
-    """The free truth that overlaps most; one to ignore only if no other will do."""
-    fits = free & (overlap >= min(least, 1 - 1e-10))
-    for candidates in (fits & ~ignore, fits & ignore):
-        at = np.flatnonzero(candidates)
-        if len(at):
-            return int(at[::-1][np.argmax(overlap[at[::-1]])])
-    return None
-
-
-def _curve(images: list[_Matched], most: int) -> tuple[Floats, Floats] | None:
-    """Precision at the recall steps (iou, recall) and the final recall (iou,)."""
-    wanted = sum(image.wanted for image in images)
-    if wanted == 0:
-        return None
-    order = np.argsort(-np.concatenate([i.score[:most] for i in images]), kind="stable")
-    hit = np.concatenate([i.hit[:, :most] for i in images], axis=1)[:, order]
-    ignored = np.concatenate([i.ignored[:, :most] for i in images], axis=1)[:, order]
-    right = np.cumsum(hit & ~ignored, axis=1, dtype=np.float64)
-    wrong = np.cumsum(~hit & ~ignored, axis=1, dtype=np.float64)
-    precision = np.zeros((len(IOU_STEPS), len(RECALL_STEPS)))
-    final = np.zeros(len(IOU_STEPS))
-    for t in range(len(IOU_STEPS)):
-        if not len(order):
-            break
-        reached = right[t] / wanted
-        exact = right[t] / (right[t] + wrong[t] + np.spacing(1))
-        envelope = np.maximum.accumulate(exact[::-1])[::-1]
-        at = np.searchsorted(reached, RECALL_STEPS, side="left")
-        ok = at < len(envelope)
-        precision[t, ok] = envelope[at[ok]]
-        final[t] = reached[-1]
-    return precision, final
+def _curves(
+    flat: Flat,
+    matches: Matches,
+    rows: NDArray[np.int64],
+    sizes: tuple[NDArray[np.int64], NDArray[np.int64]],
+    most: tuple[int, ...],
+) -> tuple[Floats, Floats]:
+    """Precision (iou, recall, size) and final recall (iou, size, most) of one class."""
+    some, wanted = sizes
+    counts = ~matches.ignored[np.ix_(some, range(len(IOU_STEPS)), rows)]
+    hit = matches.hit[np.ix_(some, range(len(IOU_STEPS)), rows)] & counts
+    final = np.empty((len(IOU_STEPS), len(some), len(most)))
+    for m, limit in enumerate(most):
+        within = flat.found_rank[rows] < limit
+        final[:, :, m] = (hit[:, :, within].sum(axis=2) / wanted[:, None]).T
+    right = np.cumsum(hit, axis=2, dtype=np.float64)
+    shown = np.cumsum(counts, axis=2, dtype=np.float64)
+    exact = right / np.maximum(shown, np.spacing(1))
+    envelope = np.maximum.accumulate(exact[:, :, ::-1], axis=2)[:, :, ::-1]
+    reached = right / wanted[:, None, None]
+    curves = np.zeros((len(IOU_STEPS), len(RECALL_STEPS), len(some)))
+    for a in range(len(some)):
+        for t in range(len(IOU_STEPS)):
+            at = np.searchsorted(reached[a, t], RECALL_STEPS, side="left")
+            at = at[at < len(rows)]
+            curves[t, : len(at), a] = envelope[a, t, at]
+    return curves, final
 
 
 def _mean(values: Floats) -> float:
