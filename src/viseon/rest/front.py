@@ -6,9 +6,7 @@ from fastapi import Request, WebSocket
 
 from viseon.platform import Platform
 from viseon.ports import EventLog
-from viseon.ports import EventLog
 from viseon.schema import Forbidden, Role, Scope
-from viseon.streams import Hub
 from viseon.streams import Hub
 
 
@@ -26,15 +24,6 @@ class Front(Protocol):
 
     def platform(self, scope: Scope) -> Platform:
         """Cheap: made anew for every request."""
-        ...
-
-    @property
-    def hub(self) -> Hub:
-        """What the streams of this server are saying."""
-        ...
-
-    def event_log(self, scope: Scope) -> EventLog:
-        """The events of the caller's workspace, to follow as they come."""
         ...
 
     def admit(self, secret: str, workspace: str | None) -> Scope:
