@@ -11,8 +11,6 @@ from fastapi import APIRouter
 from viseon.app import House
 from viseon.jobs import Heart
 from viseon.rest import create_app
-from viseon.rest.live import live_routes
-from viseon.rest.pages import page_routes
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -27,7 +25,7 @@ def run_server(
     """Serve on a listening socket until SIGINT or SIGTERM; then let what was accepted finish."""
     host, port = listener.getsockname()[:2]
     hosts = LOOPBACK if house.settings.auth == "open" else frozenset()
-    app = create_app(house, hosts=hosts, more=(live_routes(), page_routes(), *routers))
+    app = create_app(house, hosts=hosts, more=routers)
     config = uvicorn.Config(
         app,
         log_level="warning",

@@ -2,12 +2,14 @@
 
 import { get } from "./api.js";
 
-/** A promise of filename → objects. */
+/** A promise of filename → objects; a picture about which nothing is said is left out. */
 export async function labels(version, samples) {
   const found = new Map();
-  await Promise.all(samples.filter(({ annotation }) => annotation).map(async (sample) => {
-    const annotation = await get(`/annotations/${sample.annotation}`);
-    found.set(sample.filename, annotation.objects ?? []);
+  const annotated = samples.filter(({ annotation }) => annotation);
+  await Promise.all(annotated.map(async ({ filename }) => {
+    const query = new URLSearchParams({ filename, version: version.number });
+    const annotation = await get(`/datasets/${version.dataset}/annotation?${query}`);
+    found.set(filename, annotation.objects ?? []);
   }));
   return found;
 }
