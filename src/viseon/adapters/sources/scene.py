@@ -18,6 +18,10 @@ class SceneConfig(Recording):
     duration_s: PositiveFloat | None = Field(
         default=None, le=86_400, description="Where it ends; it does not if absent."
     )
+    live: bool = Field(
+        default=False,
+        description="It happens now: events carry the time of day, and are new on every start.",
+    )
     fps: PositiveFloat = Field(default=25.0, le=240, description="Frames per second.")
     people: PositiveInt = Field(default=6, le=64, description="How many are about on average.")
     width: PositiveInt | None = Field(default=None, ge=64, le=7680, description="Pixels.")
@@ -34,6 +38,7 @@ class SceneSource:
             config.seed, config.duration_s, config.fps, size=size, people=config.people
         )
         self._started_at = config.started_at.astimezone(UTC)
+        self._live = config.live
         self._open = True
 
     @property
@@ -50,6 +55,8 @@ class SceneSource:
 
     def frames(self) -> Iterator[Frame]:
         index = 0
+        if self._live:
+            self._started_at = datetime.now(UTC)
         while self._open and (self.total is None or index < self.total):
             yield Frame(self._world.frame(index), index, round(index / self.fps, 6))
             index += 1
