@@ -137,8 +137,21 @@ class Binding:
     """Waits for a job; what `job.wait()` calls."""
 
 
+BOOKKEEPING = Call("", {})
+"""Not a deed of anybody: heartbeats, progress, a stream's figures. Leaves no audit record."""
+
 _CALL: ContextVar[Call | None] = ContextVar("call", default=None)
 _KEY: ContextVar[str] = ContextVar("idempotency_key", default="")
+
+
+@contextmanager
+def bookkeeping() -> Iterator[None]:
+    """Writes inside are the house's own housekeeping rather than part of an operation."""
+    token = _CALL.set(BOOKKEEPING)
+    try:
+        yield
+    finally:
+        _CALL.reset(token)
 
 
 @contextmanager
@@ -231,15 +244,16 @@ def _once(op: Operation, service: Any, binding: Binding | None, given: dict[str,
 
 
 def _act(op: Operation, service: Any, binding: Binding | None, given: dict[str, Any]) -> Any:
-    if op.takes is not None:
+    if _CALL.get() is not None and op.takes is None:
+        return op.body(service, **given)
+    arguments = op.plain(given)
+    token = _CALL.set(Call(op.full_name, arguments))
+    try:
+        if op.takes is None:
+            return op.body(service, **given)
         if binding is None:
             raise RuntimeError(f"{op.full_name} is long: the service must be bound to a platform")
-        return binding.submit(op, op.plain(given))
-    if _CALL.get() is not None:
-        return op.body(service, **given)
-    token = _CALL.set(Call(op.full_name, op.plain(given)))
-    try:
-        return op.body(service, **given)
+        return binding.submit(op, arguments)
     finally:
         _CALL.reset(token)
 

@@ -76,9 +76,15 @@ def test_wrong_arguments_are_invalid_the_same_way_near_and_far(platform):
 
 
 def test_every_write_leaves_an_audit_record_and_reads_leave_none(platform):
-    before = len(platform.access.audit().items)
-    platform.jobs.find()
-    assert len(platform.access.audit().items) == before
+    platform.access.create_workspace(name="north")
+    platform.datasets.create(name="shop")
+    platform.datasets.find()
+    platform.datasets.add_classes("shop", classes=("person",))
+    written = platform.access.audit().items
+    assert [r.operation for r in written] == ["datasets.create", "datasets.add_classes"]
+    assert written[1].arguments == {"dataset": "shop", "classes": ["person"]}
+    assert written[1].previous == written[0].digest
+    assert {r.principal for r in written} == {"local"}
 
 
 def test_tokens_are_paged(platform):

@@ -180,3 +180,12 @@ def test_waiting_has_a_limit(store):
     naps, *_ = built(store, Held())
     with pytest.raises(TimeoutError, match="still running"):
         naps.start("a").wait(timeout_s=0.1)
+
+
+def test_progress_leaves_no_audit_records_but_deeds_do(store):
+    from viseon.schema import AuditRecord
+
+    naps, *_ = built(store)
+    naps.start("hammock").wait()
+    with store.catalog(LOCAL).read() as records:
+        assert [r.operation for r in records.find(AuditRecord)] == ["naps.start"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from viseon.operation import Operation
+from viseon.operation import Operation, bookkeeping
 from viseon.ports import Catalog
 from viseon.schema import Clock, Conflict, Digest, Replay, Scope, canonical_json, digest_of
 
@@ -38,16 +38,16 @@ class OnceByCatalog:
         try:
             answer = act()
         except BaseException:
-            with self._catalog.transaction() as records:
+            with bookkeeping(), self._catalog.transaction() as records:
                 records.remove(Replay, full)
             raise
-        with self._catalog.transaction() as records:
+        with bookkeeping(), self._catalog.transaction() as records:
             kept = None if operation.secret else answer
             records.put(full, begun.model_copy(update={"answer": kept, "done": True}))
         return answer
 
     def _claim(self, begun: Replay) -> Replay | None:
-        with self._catalog.transaction() as records:
+        with bookkeeping(), self._catalog.transaction() as records:
             earlier = records.seek(Replay, begun.key)
             if earlier is None:
                 records.put(begun.key, begun)

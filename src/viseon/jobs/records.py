@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from viseon.operation import bookkeeping
 from viseon.ports import Catalog
 from viseon.schema import Clock, Job, JobEvent, JobState
 
@@ -20,7 +21,7 @@ def unfinished(catalog: Catalog) -> list[Job]:
 
 def change(catalog: Catalog, id: str, alter: Callable[[Job], Job | None]) -> Job:
     """Alter a job in one transaction; `alter` may return None to leave it as it is."""
-    with catalog.transaction() as records:
+    with bookkeeping(), catalog.transaction() as records:
         job = records.get(Job, id)
         altered = alter(job)
         if altered is None:
@@ -51,7 +52,7 @@ def ended(
 
 def say(catalog: Catalog, now: Clock, id: str, said: list[dict[str, Any]]) -> None:
     """Append to what a job has said."""
-    with catalog.transaction() as records:
+    with bookkeeping(), catalog.transaction() as records:
         last = records.find(JobEvent, prefix=f"{id}/", limit=1, newest_first=True)
         number = last[0].number if last else 0
         for entry in said:

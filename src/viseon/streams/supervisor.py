@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from subprocess import Popen
 from typing import Any
 
+from viseon.operation import bookkeeping
 from viseon.ports import Catalog
 from viseon.schema import Clock, Noun, Stream, StreamState
 from viseon.streams.bus import Status, read_messages
@@ -204,7 +205,7 @@ class Supervisor:
         self._record(key, catalog, failed | {"pid": None})
 
     def _record(self, key: Key, catalog: Catalog, changes: dict[str, Any]) -> None:
-        with catalog.transaction() as records:
+        with bookkeeping(), catalog.transaction() as records:
             known = records.seek(Stream, key[1])
             if known is not None:
                 changed = known.model_copy(update=changes | {"updated": self._now()})

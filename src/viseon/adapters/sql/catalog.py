@@ -13,7 +13,7 @@ from viseon.adapters.sql.engine import reading, writing
 from viseon.adapters.sql.samples import SqlSamples
 from viseon.adapters.sql.tables import audit as audit_table
 from viseon.adapters.sql.tables import noun as noun_table
-from viseon.operation import Call
+from viseon.operation import BOOKKEEPING, Call
 from viseon.ports import Records, Samples
 from viseon.schema import AuditRecord, Clock, Invalid, NotFound, Noun, Scope
 
@@ -38,8 +38,9 @@ class SqlCatalog:
         with writing(self._engine, f"catalog:{self._scope.workspace}") as connection:
             records = SqlRecords(connection, self._scope, writable=True)
             yield records
-            if records.wrote:
-                audit.append(connection, self._scope, self._call(), self._now())
+            call = self._call()
+            if records.wrote and call is not BOOKKEEPING:
+                audit.append(connection, self._scope, call, self._now())
 
     @contextmanager
     def read(self) -> Iterator[Records]:
