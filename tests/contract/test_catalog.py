@@ -1,5 +1,7 @@
 """What every catalog promises, on each database."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from viseon.adapters.sql import open_store
@@ -17,7 +19,7 @@ from viseon.schema import (
     digest_of,
 )
 
-from ..conftest import NOON
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
 def scope(workspace="default", name="ada"):

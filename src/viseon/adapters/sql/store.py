@@ -15,7 +15,7 @@ from viseon.adapters.sql.eventlog import SqlEventLog
 from viseon.adapters.sql.migrate import migrate
 from viseon.operation import Call, current
 from viseon.ports import Catalog, EventLog
-from viseon.schema import Clock, Scope
+from viseon.schema import Clock, Scope, Unavailable
 
 
 class Store:
@@ -55,12 +55,26 @@ def open_store(
     engine = connect(f"sqlite:///{folder}/catalog.db" if folder else url)
     database = make_url(url).database
     if engine.dialect.name == "sqlite" and database and not folder:
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
+        _make_room(Path(database).parent)
     store = Store(engine, now, call)
     if folder:
         weakref.finalize(store, _forget, engine, folder)
-    migrate(engine)
+    try:
+        migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return store
+
+
+def _make_room(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(
+            f"the folder {folder} cannot be made: {error.strerror}",
+            fix="check path and permissions",
+        ) from None
 
 
 def _forget(engine: Engine, folder: str) -> None:
