@@ -37,7 +37,8 @@ class Plugin(Generic[C, T]):
         return self.build(self.options(given), *more)
 
     def _explained(self, error: ValidationError) -> Invalid:
-        detail = error.errors()[0]
+        unknown = [e for e in error.errors() if e["type"] == "extra_forbidden"]
+        detail = (unknown or error.errors())[0]  # a typo makes its option missing, too
         fix = ""
         if detail["type"] == "extra_forbidden":
             near = get_close_matches(str(detail["loc"][-1]), self.config.model_fields, n=1)
