@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from viseon.inference import model_key, register
+from viseon.inference import find_model, latest_model, model_key, register
 from viseon.models.signature import Overrides, infer_signature
 from viseon.operation import Limit, operation
 from viseon.plugins import find as find_plugin
@@ -19,7 +19,6 @@ from viseon.schema import (
     Digest,
     Model,
     Name,
-    NotFound,
     Page,
     Role,
 )
@@ -44,7 +43,7 @@ class Models:
         """The latest number of every model, by name."""
         with self._catalog.read() as records:
             names = sorted({m.name for m in records.find(Model) if m.name > cursor})
-            items = tuple(_latest(records, name) for name in names[:limit])
+            items = tuple(latest_model(records, name) for name in names[:limit])
         return Page[Model](items=items, next=items[-1].name if len(names) > limit else None)
 
     @operation("POST", "/models", needs=Role.EDITOR)
@@ -88,7 +87,7 @@ class Models:
     def versions(self, name: Name, *, cursor: str = "", limit: Limit = 50) -> Page[Model]:
         """Every number of a model, oldest first."""
         with self._catalog.read() as records:
-            _latest(records, name)
+            latest_model(records, name)
             prefix = f"{name}@"
             found = records.find(Model, prefix=prefix, after=cursor, limit=limit + 1)
         last = found[limit - 1] if len(found) > limit else None
@@ -136,30 +135,6 @@ class Models:
                 yield backend, len(data)
             finally:
                 backend.close()
-
-
-def find_model(records: Records, ref: str) -> Model:
-    """The model that `name`, `name@number` or `name@tag` means. Raises NotFound."""
-    name, _, which = ref.partition("@")
-    if not which:
-        return _latest(records, name)
-    if which.isdigit():
-        model = records.seek(Model, model_key(name, int(which)))
-        if model is not None:
-            return model
-    else:
-        for model in records.find(Model, prefix=f"{name}@", newest_first=True):
-            if which in model.tags:
-                return model
-    latest = _latest(records, name)
-    raise NotFound(f"no model {ref!r}", fix=f"the latest is {latest.ref!r}")
-
-
-def _latest(records: Records, name: str) -> Model:
-    found = records.find(Model, prefix=f"{name}@", limit=1, newest_first=True)
-    if not found:
-        raise NotFound(f"no model named {name!r}", fix="viseon models add shows how to bring one")
-    return found[0]
 
 
 def _put(records: Records, model: Model) -> None:

@@ -1,0 +1,129 @@
+"""One loaded model that answers many callers at once."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+
+import numpy as np
+
+from viseon.deployments.batching import Batcher, Policy, Ran
+from viseon.inference import Detector, Prepared
+from viseon.inference.detector import Outputs
+from viseon.inference.preprocess import Pixels
+from viseon.schema import Busy, Failed, Invalid, Serving, Signature
+from viseon.vision import Detections
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How the caller wants the outputs read."""
+
+    score: float | None = None
+    iou: float | None = None
+    classes: tuple[str | int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds by stage, and how many pictures shared the run."""
+
+    pre_s: float
+    queue_s: float
+    model_s: float
+    post_s: float
+    batch: int
+
+
+class Engine:
+    """Prepares and reads in the caller's thread; the model runs in one thread, in batches."""
+
+    def __init__(
+        self, detector: Detector, serving: Serving, *, clock: Clock = time.monotonic
+    ) -> None:
+        self._detector = detector
+        self._clock = clock
+        self.max_batch, self.because = _largest_batch(detector, serving.max_batch)
+        policy = Policy(self.max_batch, serving.max_wait_ms / 1000, serving.queue)
+        self._batcher: Batcher[Prepared, Outputs] = Batcher(self._run, policy, clock=clock)
+
+    @property
+    def signature(self) -> Signature:
+        """How the model is fed and read."""
+        return self._detector.signature
+
+    @property
+    def waiting(self) -> int:
+        """Pictures that have not begun."""
+        return self._batcher.waiting
+
+    def predict(
+        self, frames: Sequence[Pixels], wanted: Wanted, *, deadline: float
+    ) -> list[tuple[Detections, Spent]]:
+        """What is in each frame. Raises Busy, Invalid."""
+        classes = self._detector.class_ids(wanted.classes)
+        begun = self._clock()
+        prepared = [self._detector.prepare(frame) for frame in frames]
+        pre_s = (self._clock() - begun) / max(len(frames), 1)
+        answers = self._results(prepared, deadline)
+        found = []
+        for item, ran in zip(prepared, answers, strict=True):
+            started = self._clock()
+            (detections,) = self._detector.read(
+                ran.result, [item], score=wanted.score, iou=wanted.iou, classes=classes
+            )
+            post_s = self._clock() - started
+            spent = Spent(pre_s, ran.queue_s, ran.run_s, post_s, ran.batch)
+            found.append((detections, spent))
+        return found
+
+    def infer(self, tensors: Sequence[Prepared], *, deadline: float) -> list[Ran[Outputs]]:
+        """The raw outputs of tensors that are ready for the model, each with its batch axis."""
+        return self._results(tensors, deadline)
+
+    def drain(self) -> None:
+        """Finish what was accepted and free the model."""
+        self._batcher.drain()
+        self._detector.close()
+
+    def _results(self, prepared: Sequence[Prepared], deadline: float) -> list[Ran[Outputs]]:
+        futures = self._batcher.submit(prepared, deadline=deadline)
+        # The batcher keeps the deadline; this is the bound should a run never end.
+        done, late = wait(futures, timeout=max(deadline - self._clock(), 0) + _GRACE_S)
+        if late:
+            raise Busy("the model did not answer before the deadline", fix="try again later")
+        return [_result(future) for future in futures if future in done]
+
+    def _run(self, items: list[Prepared]) -> list[Outputs]:
+        outputs = self._detector.infer(items)
+        if len(items) == 1 and self.max_batch == 1:
+            return [outputs]
+        return [[output[i : i + 1] for output in outputs] for i in range(len(items))]
+
+
+_GRACE_S = 30.0
+
+
+def _result(future: Future[Ran[Outputs]]) -> Ran[Outputs]:
+    return future.result()
+
+
+def _largest_batch(detector: Detector, wanted: int) -> tuple[int, str]:
+    """How many pictures the model takes at once, and why; the trial also warms it up."""
+    spec = detector.signature.input
+    frame = np.zeros((spec.height, spec.width, 3), np.uint8)
+    one = detector.prepare(frame)
+    detector.infer([one])
+    if spec.batch is not None:
+        return min(wanted, spec.batch), f"the graph fixes a batch of {spec.batch}"
+    if wanted == 1:
+        return 1, "max_batch is 1"
+    try:
+        outputs = detector.infer([one, one])
+    except (Invalid, Failed) as error:
+        return 1, f"the model refuses two pictures at once: {error.message}"
+    if any(output.shape[:1] != (2,) for output in outputs):
+        return 1, "its outputs do not have one row per picture"
+    return wanted, "the graph takes any batch"

@@ -1,0 +1,262 @@
+"""Everything that answers predictions in this process; lives as long as the process."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from viseon.deployments.answer import objects
+from viseon.deployments.engine import Engine, Spent, Wanted
+from viseon.deployments.ensemble import fuse
+from viseon.deployments.metrics import Meter, prometheus
+from viseon.deployments.pool import Pool
+from viseon.inference import Detector
+from viseon.inference.preprocess import Pixels
+from viseon.inference.tiles import crops, merged, tiles
+from viseon.plugins import find as find_plugin
+from viseon.ports import BlobStore, Images
+from viseon.schema import (
+    Deployment,
+    DeploymentStats,
+    Invalid,
+    Latency,
+    Model,
+    Prediction,
+    Serving,
+    ViseonError,
+    canonical_json,
+    digest_of,
+)
+from viseon.vision import Detections
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A deployment with the models it stands for, as the catalog has them."""
+
+    deployment: Deployment
+    models: tuple[Model, ...]
+    blobs: BlobStore
+    workspace: str = "default"
+
+    @property
+    def key(self) -> str:
+        """Its name in metrics: two workspaces may use the same one."""
+        name = self.deployment.name
+        return name if self.workspace == "default" else f"{self.workspace}/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class PredictOptions:
+    """What a caller may choose for one request."""
+
+    wanted: Wanted = Wanted()
+    tile: int | None = None
+    """Also look at the picture in squares of this many pixels."""
+    overlap: float = 0.2
+    timeout_ms: float | None = None
+
+
+class ModelServer:
+    """Loads models when they are first asked, runs them in batches, and counts."""
+
+    def __init__(
+        self, images: Images, pool: Pool, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.images = images
+        self._pool = pool
+        self._clock = clock
+        self._meters: dict[str, Meter] = {}
+
+    def predict(
+        self, ready: Ready, pictures: Sequence[bytes], options: PredictOptions
+    ) -> list[Prediction]:
+        """What is in each picture (encoded). Raises Busy, Invalid, TooLarge."""
+        return [answer for _, answer in self.look(ready, pictures, options)]
+
+    def look(
+        self, ready: Ready, pictures: Sequence[bytes], options: PredictOptions
+    ) -> list[tuple[Pixels, Prediction]]:
+        """As `predict`, with the decoded pixels, for drawing on them."""
+        meter = self._meters.setdefault(ready.key, Meter())
+        started = self._clock()
+        timeout_ms = options.timeout_ms or ready.deployment.serving.timeout_ms
+        try:
+            frames = [self.images.decode(picture) for picture in pictures]
+            decoded = self._clock()
+            found = self._found(ready, frames, options, deadline=started + timeout_ms / 1000)
+        except ViseonError as error:
+            meter.refuse(error.code)
+            raise
+        answers = []
+        decode_s = (decoded - started) / max(len(frames), 1)
+        for frame, (seen, spent) in zip(frames, found, strict=True):
+            begun = self._clock()
+            told = objects(seen, ready.models[0].signature.classes)
+            total_s = self._clock() - started
+            spent = Spent(
+                spent.pre_s + decode_s,
+                spent.queue_s,
+                spent.model_s,
+                spent.post_s + self._clock() - begun,
+                spent.batch,
+            )
+            answer = _prediction(ready, frame, told, spent, total_s)
+            meter.answer(answer.latency, spent.batch)
+            answers.append((frame, answer))
+        return answers
+
+    @contextmanager
+    def engine(self, ready: Ready, model: Model) -> Iterator[Engine]:
+        """The loaded model, for those who bring tensors of their own."""
+        serving = _effective(ready.deployment.serving)
+        key = f"{model.digest}-{digest_of(canonical_json(serving))[:12]}"
+        with self._pool.lease(key, lambda: self._load(ready.blobs, model, serving)) as engine:
+            yield engine
+
+    def warm(self, ready: Ready) -> None:
+        """Load every model of the deployment, so that the first caller does not wait."""
+        for model in ready.models:
+            with self.engine(ready, model):
+                pass
+
+    def retire(self, ready: Ready, *, keep: Sequence[str] = ()) -> None:
+        """Unload a deployment's models once nobody uses them, except those with these digests."""
+        serving = _effective(ready.deployment.serving)
+        for model in ready.models:
+            if model.digest not in keep:
+                self._pool.retire(f"{model.digest}-{digest_of(canonical_json(serving))[:12]}")
+
+    def stats(self, ready: Ready) -> DeploymentStats:
+        """How it has been doing since this process first heard of it."""
+        meter = self._meters.setdefault(ready.key, Meter())
+        loaded = self._loaded(ready)
+        return DeploymentStats(
+            deployment=ready.deployment.name,
+            answered=meter.answered,
+            refused=sum(meter.refused.values()),
+            waiting=sum(engine.waiting for engine, _ in loaded),
+            mean_batch=round(meter.mean_batch, 3),
+            memory_mb=round(sum(memory for _, memory in loaded), 1),
+            latency_ms=meter.percentiles(),
+        )
+
+    def metrics(self) -> str:
+        """Prometheus text for all deployments of this process."""
+        engines = self._pool.loaded().values()
+        gauges: Mapping[str, list[tuple[str, float]]] = {
+            "viseon_models_memory_mb": [("all", sum(memory for _, memory in engines))],
+            "viseon_models_loaded": [("all", float(len(engines)))],
+            "viseon_pictures_waiting": [("all", float(sum(e.waiting for e, _ in engines)))],
+        }
+        return prometheus(dict(self._meters), gauges)
+
+    def close(self) -> None:
+        """Finish what was accepted and unload everything."""
+        self._pool.close()
+
+    def _loaded(self, ready: Ready) -> list[tuple[Engine, float]]:
+        serving = digest_of(canonical_json(_effective(ready.deployment.serving)))[:12]
+        loaded = self._pool.loaded()
+        keys = [f"{model.digest}-{serving}" for model in ready.models]
+        return [loaded[key] for key in keys if key in loaded]
+
+    def _load(self, blobs: BlobStore, model: Model, serving: Serving) -> Engine:
+        with tempfile.TemporaryDirectory(prefix="viseon-model-") as folder:
+            path = Path(folder) / f"{model.name}.onnx"
+            path.write_bytes(blobs.get(model.onnx))
+            backend = find_plugin("backend", serving.backend).make(serving.options, path)
+        return Engine(Detector(model.signature, backend, self.images), serving, clock=self._clock)
+
+    def _found(
+        self, ready: Ready, frames: Sequence[Pixels], options: PredictOptions, *, deadline: float
+    ) -> list[tuple[Detections, Spent]]:
+        """Every model looks at every frame; several are fused."""
+        parts: list[list[tuple[Detections, Spent]]] = []
+        with ExitStack() as stack:
+            for model in ready.models:
+                engine = stack.enter_context(self.engine(ready, model))
+                wanted = _wanted(options.wanted, ready.deployment.serving)
+                parts.append(
+                    [_tiled(engine, frame, wanted, options, deadline) for frame in frames]
+                    if options.tile
+                    else engine.predict(frames, wanted, deadline=deadline)
+                )
+        if len(parts) == 1:
+            return parts[0]
+        weights = ready.deployment.weights
+        return [_fused([part[i] for part in parts], weights) for i in range(len(frames))]
+
+
+def _tiled(
+    engine: Engine, frame: Pixels, wanted: Wanted, options: PredictOptions, deadline: float
+) -> tuple[Detections, Spent]:
+    height, width = frame.shape[:2]
+    try:
+        windows = tiles(width, height, options.tile or 1, overlap=options.overlap)
+    except ValueError as error:
+        raise Invalid(f"tile: {error}") from error
+    whole = (0, 0, width, height)
+    if windows != [whole]:
+        windows = [*windows, whole]
+    seen = engine.predict(crops(frame, windows), wanted, deadline=deadline)
+    found = merged([detections for detections, _ in seen], windows)
+    spent = [s for _, s in seen]
+    return found, Spent(
+        sum(s.pre_s for s in spent),
+        max(s.queue_s for s in spent),
+        max(s.model_s for s in spent),
+        sum(s.post_s for s in spent),
+        max(s.batch for s in spent),
+    )
+
+
+def _fused(
+    seen: Sequence[tuple[Detections, Spent]], weights: Sequence[float]
+) -> tuple[Detections, Spent]:
+    spent = [s for _, s in seen]
+    return fuse([found for found, _ in seen], weights=weights), Spent(
+        sum(s.pre_s for s in spent),
+        sum(s.queue_s for s in spent),
+        sum(s.model_s for s in spent),
+        sum(s.post_s for s in spent),
+        max(s.batch for s in spent),
+    )
+
+
+def _wanted(asked: Wanted, serving: Serving) -> Wanted:
+    score = serving.score if asked.score is None else asked.score
+    iou = serving.iou if asked.iou is None else asked.iou
+    return Wanted(score, iou, asked.classes)
+
+
+def _effective(serving: Serving) -> Serving:
+    """What makes two engines different; thresholds and the deadline do not."""
+    return serving.model_copy(update={"score": None, "iou": None, "timeout_ms": 1000.0})
+
+
+def _prediction(
+    ready: Ready, frame: Pixels, told: tuple[object, ...], spent: Spent, total_s: float
+) -> Prediction:
+    return Prediction.model_validate(
+        {
+            "deployment": ready.deployment.name,
+            "models": ready.deployment.models,
+            "digests": ready.deployment.digests,
+            "versions": tuple(model.version for model in ready.models),
+            "config": ready.deployment.config,
+            "width": frame.shape[1],
+            "height": frame.shape[0],
+            "objects": told,
+            "batch": spent.batch,
+            "latency": Latency(
+                pre_ms=round(spent.pre_s * 1000, 3),
+                queue_ms=round(spent.queue_s * 1000, 3),
+                model_ms=round(spent.model_s * 1000, 3),
+                post_ms=round(spent.post_s * 1000, 3),
+                total_ms=round(total_s * 1000, 3),
+            ),
+        }
+    )

@@ -1,0 +1,229 @@
+"""Deployments: models behind a name that answer requests."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from viseon.deployments.engine import Wanted
+from viseon.deployments.server import ModelServer, PredictOptions, Ready
+from viseon.inference import find_model
+from viseon.inference.preprocess import Pixels
+from viseon.operation import Limit, operation
+from viseon.ports import BlobStore, Catalog, Records
+from viseon.schema import (
+    Clock,
+    Conflict,
+    Deployment,
+    DeploymentStats,
+    Digest,
+    Invalid,
+    Model,
+    Name,
+    NotFound,
+    Page,
+    Prediction,
+    Role,
+    Serving,
+    Task,
+    canonical_json,
+    digest_of,
+)
+
+ModelRef = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}(@[a-z0-9][a-z0-9-]{0,62})?$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Deployments:
+    """Models behind a name that stays when they are swapped."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        blobs: BlobStore,
+        server: ModelServer,
+        now: Clock,
+        *,
+        workspace: str = "default",
+    ) -> None:
+        self._catalog = catalog
+        self._blobs = blobs
+        self._server = server
+        self._now = now
+        self._workspace = workspace
+
+    @operation("GET", "/deployments", needs=Role.VIEWER)
+    def find(self, *, cursor: str = "", limit: Limit = 50) -> Page[Deployment]:
+        """All deployments, by name."""
+        with self._catalog.read() as records:
+            found = records.find(Deployment, after=cursor, limit=limit + 1)
+        more = found[limit - 1].name if len(found) > limit else None
+        return Page[Deployment](items=tuple(found[:limit]), next=more)
+
+    @operation("GET", "/deployments/{deployment}", needs=Role.VIEWER)
+    def get(self, deployment: Name) -> Deployment:
+        """One deployment."""
+        with self._catalog.read() as records:
+            return _get(records, deployment)
+
+    @operation("POST", "/deployments", needs=Role.EDITOR)
+    def create(
+        self,
+        *,
+        name: Name,
+        models: tuple[ModelRef, ...],
+        weights: tuple[float, ...] = (),
+        serving: Serving = Serving(),  # noqa: B008  # frozen
+    ) -> Deployment:
+        """Load one model, or several as an ensemble, and answer requests under `name`.
+
+        `name@tag` and `name` mean the number they have now. A model that cannot be loaded is not
+        deployed.
+        """
+        with self._catalog.read() as records:
+            if records.seek(Deployment, name) is not None:
+                raise Conflict(
+                    f"a deployment named {name!r} exists", fix="swap its models, or remove it"
+                )
+            ready = self._drafted(records, name, models, weights, serving)
+        self._server.warm(ready)
+        with self._catalog.transaction() as records:
+            if records.seek(Deployment, name) is not None:
+                raise Conflict(f"a deployment named {name!r} was just created by somebody else")
+            records.put(name, ready.deployment)
+        return ready.deployment
+
+    @operation("POST", "/deployments/{deployment}/swap", needs=Role.EDITOR)
+    def swap(
+        self,
+        deployment: Name,
+        *,
+        models: tuple[ModelRef, ...],
+        weights: tuple[float, ...] = (),
+        serving: Serving | None = None,
+    ) -> Deployment:
+        """Answer with other models from now on, without a failed request.
+
+        The new ones are loaded first; the old ones finish what they accepted, then go.
+        """
+        with self._catalog.read() as records:
+            old = self._ready(records, deployment)
+            kept = serving or old.deployment.serving
+            new = self._drafted(records, deployment, models, weights, kept)
+        self._server.warm(new)
+        with self._catalog.transaction() as records:
+            before = _get(records, deployment)
+            fresh = new.deployment.model_copy(
+                update={"created": before.created, "revision": before.revision + 1}
+            )
+            records.put(deployment, fresh)
+        same = fresh.serving == old.deployment.serving
+        self._server.retire(old, keep=fresh.digests if same else ())
+        return fresh
+
+    @operation("DELETE", "/deployments/{deployment}", needs=Role.EDITOR)
+    def remove(self, deployment: Name) -> None:
+        """Stop answering; what was accepted is finished."""
+        with self._catalog.transaction() as records:
+            ready = self._ready(records, deployment)
+            records.remove(Deployment, deployment)
+        self._server.retire(ready)
+
+    @operation("GET", "/deployments/{deployment}/stats", needs=Role.VIEWER)
+    def stats(self, deployment: Name) -> DeploymentStats:
+        """Answers, refusals, memory, and P50, P95, P99 of each stage in this process."""
+        return self._server.stats(self.ready(deployment))
+
+    @operation("POST", "/deployments/{deployment}/predictions", needs=Role.VIEWER)
+    def predict(
+        self,
+        deployment: Name,
+        *,
+        images: tuple[Digest, ...],
+        score: Fraction | None = None,
+        iou: Fraction | None = None,
+        classes: tuple[str, ...] | None = None,
+    ) -> tuple[Prediction, ...]:
+        """What is in pictures that are stored already; `…/predict` takes their bytes instead."""
+        if len(images) > 64:
+            raise Invalid(f"images: {len(images)} at once", fix="send at most 64")
+        pictures = [self._blobs.get(digest) for digest in images]
+        options = PredictOptions(Wanted(score, iou, classes))
+        return tuple(self._server.predict(self.ready(deployment), pictures, options))
+
+    def look(
+        self, deployment: str, pictures: Sequence[bytes], options: PredictOptions
+    ) -> list[tuple[Pixels, Prediction]]:
+        """What is in encoded pictures, with their pixels. For the routes that carry bytes."""
+        return self._server.look(self.ready(deployment), pictures, options)
+
+    def ready(self, deployment: str) -> Ready:
+        """The deployment with its models. Raises NotFound."""
+        with self._catalog.read() as records:
+            return self._ready(records, deployment)
+
+    @property
+    def server(self) -> ModelServer:
+        """What runs the models, for the routes that carry tensors."""
+        return self._server
+
+    def _ready(self, records: Records, deployment: str) -> Ready:
+        noun = _get(records, deployment)
+        models = tuple(find_model(records, ref) for ref in noun.models)
+        return Ready(noun, models, self._blobs, self._workspace)
+
+    def _drafted(
+        self,
+        records: Records,
+        name: str,
+        refs: tuple[str, ...],
+        weights: tuple[float, ...],
+        serving: Serving,
+    ) -> Ready:
+        models = tuple(find_model(records, ref) for ref in refs)
+        _check(models, weights)
+        digests = tuple(model.digest for model in models)
+        said = {
+            "digests": list(digests),
+            "weights": list(weights),
+            "serving": serving.model_dump(mode="json"),
+        }
+        now = self._now()
+        noun = Deployment(
+            name=name,
+            models=tuple(model.ref for model in models),
+            digests=digests,
+            weights=weights,
+            serving=serving,
+            config=digest_of(canonical_json(said)),
+            created=now,
+            updated=now,
+        )
+        return Ready(noun, models, self._blobs, self._workspace)
+
+
+def _check(models: Sequence[Model], weights: Sequence[float]) -> None:
+    """An ensemble needs detectors that know the same classes."""
+    if not models:
+        raise Invalid("models: none given", fix="pass at least one, such as vehicles@7")
+    if weights and len(weights) != len(models):
+        raise Invalid(f"weights: {len(weights)} for {len(models)} models", fix="give one for each")
+    if any(weight <= 0 for weight in weights):
+        raise Invalid("weights: must be above 0", fix="leave a model out instead")
+    first = models[0]
+    for model in models[1:]:
+        if model.signature.classes != first.signature.classes:
+            raise Invalid(
+                f"models: {model.ref} and {first.ref} have different classes",
+                fix="an ensemble needs the same class names in the same order",
+            )
+    if len(models) > 1 and any(m.signature.task is not Task.DETECT for m in models):
+        raise Invalid("models: only detectors can be an ensemble", fix="deploy one model")
+
+
+def _get(records: Records, name: str) -> Deployment:
+    found = records.seek(Deployment, name)
+    if found is None:
+        known = ", ".join(d.name for d in records.find(Deployment, limit=10)) or "none"
+        raise NotFound(f"no deployment named {name!r}", fix=f"there are: {known}")
+    return found
