@@ -8,8 +8,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from viseon.schema import Signature, Split, Task
+from viseon.schema import Failed, Signature, Split, Task
 from viseon.vision import Detections
+
+
+class Cancelled(Failed):
+    """Somebody asked the work to stop, and it did; nothing was left behind."""
 
 
 class Example(Protocol):
@@ -75,7 +79,7 @@ class Report(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training leaves behind."""
+    """What a training leaves behind: the file, how to use it, and how well the best epoch did."""
 
     onnx: Path
     signature: Signature
