@@ -12,16 +12,17 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from viseon.access import Access, authenticate
-from viseon.adapters.blobs.files import FileBlobs
+from viseon.adapters.blobs.choose import open_blobs
 from viseon.adapters.images.opencv import OpencvImages
 from viseon.adapters.launchers.inline import InlineLauncher
 from viseon.adapters.launchers.process import ProcessLauncher
-from viseon.adapters.probes.host import HostProbe
+from viseon.adapters.probes.host import HostProbe, resident_mb
 from viseon.adapters.sql import Store, open_store
 from viseon.datasets import Datasets
+from viseon.deployments import Deployments, ModelServer, Pool
 from viseon.events import Events
 from viseon.jobs import Dispatcher, JobReport, Jobs, OnceByCatalog, follow, work
 from viseon.models import LoadedModel, Models
@@ -29,7 +30,8 @@ from viseon.models import load as load_model
 from viseon.operation import Binding, Operation, bind, operations, perform
 from viseon.platform import SERVICES, Platform
 from viseon.plugins import find as find_plugin
-from viseon.ports import BlobStore, Catalog, EventLog, Launcher, Preview
+from viseon.ports import Catalog, EventLog, Launcher, Preview
+from viseon.rest.fetch import Fetcher
 from viseon.schema import (
     Forbidden,
     Invalid,
@@ -68,9 +70,22 @@ class Settings(Noun):
     """Where everything is kept unless said otherwise."""
     database: str = ""
     """A SQLAlchemy URL; empty means SQLite in `home`."""
+    blobs: str = ""
+    """`s3://bucket/prefix`; empty means a folder in `home`."""
+    s3_endpoint: str = ""
+    """Where the S3 server is, if not AWS. This and the next three may come from `AWS_…` instead."""
+    s3_region: str = ""
+    s3_access_key: str = ""
+    s3_secret_key: str = Field(default="", repr=False)
+    encryption_key: Path | None = None
+    """A file with 256 bits: bytes are encrypted before they are stored."""
     auth: Literal["open", "token"] = "open"
     """`open` trusts everybody who can reach the port: only for this machine."""
     jobs: Literal["process", "inline"] = "process"
+    fetch_hosts: str = ""
+    """Hosts, separated by commas, from which predictions may fetch pictures; empty means none."""
+    models_mb: float = 4096
+    """Memory that deployed models may take before idle ones are unloaded."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, **given: object) -> "Settings":
@@ -106,17 +121,29 @@ class House:
         self.store: Store = open_store(url)
         self.probe = HostProbe(settings.home)
         self._hub = Hub()
+        self._blobs = open_blobs(
+            settings.blobs,
+            settings.home / "blobs",
+            key=settings.encryption_key,
+            endpoint=settings.s3_endpoint,
+            region=settings.s3_region,
+            access_key=settings.s3_access_key,
+            secret_key=settings.s3_secret_key,
+        )
 
     def platform(self, scope: Scope = LOCAL) -> Platform:
         """Everything, for one principal in one workspace. Cheap."""
         catalog = self.store.catalog(scope)
-        blobs = self._blobs(scope)
+        blobs = self._blobs(scope.workspace)
         dispatcher = self._dispatcher(catalog, scope)
         jobs = Jobs(catalog, scope, self.launcher, self.probe, dispatcher, now)
         platform = Platform(
             blobs=blobs,
             datasets=Datasets(catalog, blobs, now),
             models=Models(catalog, blobs, now),
+            deployments=Deployments(
+                catalog, blobs, self.model_server, now, workspace=scope.workspace
+            ),
             streams=Streams(catalog, now, newest=partial(self._hub.newest, scope.workspace)),
             events=Events(catalog, self.event_log(scope)),
             jobs=jobs,
@@ -197,7 +224,7 @@ class House:
         """Run a stream in this process until its source ends or `stopped` says so."""
         parts = Parts(
             catalog=self.store.catalog(scope),
-            blobs=self._blobs(scope),
+            blobs=self._blobs(scope.workspace),
             events=self.event_log(scope),
             images=OpencvImages(),
             directory=self.settings.home,
@@ -206,8 +233,22 @@ class House:
         return run_stream(parts, stream, on_message=on_message, stopped=stopped)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Answer what was accepted, then let go of the models and the database."""
+        if "model_server" in vars(self):
+            self.model_server.close()
         self.store.close()
+
+    @cached_property
+    def fetcher(self) -> Fetcher | None:
+        """What may fetch pictures for predictions; None unless hosts are named."""
+        hosts = [host.strip() for host in self.settings.fetch_hosts.split(",") if host.strip()]
+        return Fetcher(hosts) if hosts else None
+
+    @cached_property
+    def model_server(self) -> ModelServer:
+        """The models that answer predictions in this process."""
+        pool = Pool(budget_mb=self.settings.models_mb, resident_mb=resident_mb)
+        return ModelServer(OpencvImages(), pool)
 
     @cached_property
     def launcher(self) -> Launcher:
@@ -233,9 +274,6 @@ class House:
                 start_new_session=True,
                 env=os.environ | self.settings.environment,
             )
-
-    def _blobs(self, scope: Scope) -> BlobStore:
-        return FileBlobs(self.settings.home / "blobs" / scope.workspace)
 
     def _dispatcher(self, catalog: Catalog, scope: Scope) -> Dispatcher:
         return Dispatcher(catalog, scope, self.launcher, self.probe, now)

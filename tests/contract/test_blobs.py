@@ -1,4 +1,4 @@
-"""What every blob store promises: in memory, on disk, across HTTP."""
+"""What every blob store promises: in memory, on disk, across HTTP, on S3, encrypted."""
 
 import os
 import subprocess
@@ -11,18 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from viseon.adapters.blobs.files import STALE_S, FileBlobs
-from viseon.adapters.blobs.memory import MemoryBlobs
-from viseon.client import connect
 from viseon.schema import Failed, Invalid, NotFound, digest_of
 
 
-@pytest.fixture(params=["memory", "files", "http"])
-def blobs(request, tmp_path):
-    if request.param == "memory":
-        return MemoryBlobs()
-    if request.param == "files":
-        return FileBlobs(tmp_path / "blobs")
-    return connect("http://testserver", http=request.getfixturevalue("served")).blobs
+@pytest.fixture(
+    params=["memory", "files", "http", "s3", "encrypted memory", "encrypted files", "encrypted s3"]
+)
+def blobs(request, make_store):
+    return make_store(request.param)
 
 
 @settings(

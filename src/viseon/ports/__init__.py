@@ -1,7 +1,7 @@
 """What the platform needs from the world, as small protocols."""
 
 from viseon.ports.backend import Backend, Tensor
-from viseon.ports.blobs import BlobStore
+from viseon.ports.blobs import BlobStore, DirectBlobs, RawBlobs
 from viseon.ports.catalog import Catalog, Records
 from viseon.ports.eventlog import EventLog
 from viseon.ports.format import Contents, Format, LabelledFile
@@ -17,6 +17,7 @@ __all__ = [
     "BlobStore",
     "Catalog",
     "Contents",
+    "DirectBlobs",
     "EventLog",
     "Example",
     "Format",
@@ -27,6 +28,7 @@ __all__ = [
     "Moment",
     "Preview",
     "Probe",
+    "RawBlobs",
     "Records",
     "Region",
     "Report",

@@ -1,8 +1,8 @@
 """Where bytes live."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from viseon.schema import Digest
 
@@ -35,3 +35,43 @@ class BlobStore(Protocol):
         ...
 
     def __contains__(self, digest: object) -> bool: ...
+
+
+@runtime_checkable
+class RawBlobs(BlobStore, Protocol):
+    """A store that also keeps bytes under names they do not hash to, as encryption needs."""
+
+    def keep(self, name: Digest, path: Path) -> None:
+        """Store a file's bytes under `name`, whatever they are; an earlier content is replaced."""
+        ...
+
+    def raw(self, name: Digest) -> BinaryIO:
+        """What was kept, unverified and seekable. Raises NotFound."""
+        ...
+
+    def digests(self) -> Iterator[Digest]:
+        """Every name there is, in no order."""
+        ...
+
+
+@runtime_checkable
+class DirectBlobs(BlobStore, Protocol):
+    """A store that clients can reach by themselves, so that bytes need not pass the server."""
+
+    def presign_put(self, digest: Digest, size: int) -> str | None:
+        """Where to HTTP PUT these bytes within the hour; None if they are too many for one PUT.
+
+        They count as stored only after `accept`.
+        """
+        ...
+
+    def presign_get(self, digest: Digest) -> str:
+        """Where to HTTP GET these bytes within the hour. Raises NotFound."""
+        ...
+
+    def accept(self, digest: Digest) -> None:
+        """Store what was uploaded to a `presign_put`, once verified.
+
+        Raises NotFound when nothing was, Failed when the bytes have another digest.
+        """
+        ...

@@ -71,6 +71,15 @@ class FileBlobs:
     def delete(self, digest: Digest) -> None:
         self._path(digest).unlink(missing_ok=True)
 
+    def keep(self, name: Digest, path: Path) -> None:
+        with path.open("rb") as source, self._incoming() as (file, finish):
+            while chunk := source.read(CHUNK):
+                file.write(chunk)
+            finish(name)
+
+    def raw(self, name: Digest) -> BinaryIO:
+        return io.BufferedReader(self._raw(name), CHUNK)
+
     def path(self, digest: Digest) -> Path:
         """Where the bytes lie, for whoever can use a file directly. Raises NotFound."""
         path = self._path(digest)

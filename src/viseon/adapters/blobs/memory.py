@@ -1,7 +1,7 @@
 """BlobStore in a dict, for tests and demos."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,6 +36,15 @@ class MemoryBlobs:
 
     def delete(self, digest: Digest) -> None:
         self._data.pop(digest, None)
+
+    def keep(self, name: Digest, path: Path) -> None:
+        self._data[name] = path.read_bytes()
+
+    def raw(self, name: Digest) -> BinaryIO:
+        return io.BytesIO(self.get(name))
+
+    def digests(self) -> Iterator[Digest]:
+        yield from list(self._data)
 
     def __contains__(self, digest: object) -> bool:
         return digest in self._data
