@@ -9,6 +9,7 @@ import typer
 
 from viseon import __version__
 from viseon.cli.data import add_data
+from viseon.cli.demo import add_demo
 from viseon.cli.models import add_models
 from viseon.cli.plumbing import Opened, add_plumbing
 from viseon.cli.serve import add_serve
@@ -69,6 +70,7 @@ def build_cli(opened: Opened) -> typer.Typer:
 
     add_data(cli, opened)
     add_watch(cli, opened)
+    add_demo(cli)
     add_serve(cli)
     add_worker(cli)
     groups = add_plumbing(cli, opened)

@@ -1,0 +1,7 @@
+"""The demo: a synthetic street with known truth, watched by a model whose whole past is shown."""
+
+from viseon.demo.headless import Outcome, run_headless
+from viseon.demo.past import Past
+from viseon.demo.serving import Serving
+
+__all__ = ["Outcome", "Past", "Serving", "run_headless"]
