@@ -69,8 +69,7 @@ class EncryptedBlobs:
         raw = self._inner.raw(digest)
         header = raw.read(HEADER)
         if not header.startswith(MAGIC):
-            raw.close()
-            return self._inner.open(digest)
+            return _plain(raw, digest)
         if header[len(MAGIC) : len(MAGIC) + 8] != self._key_id:
             raw.close()
             raise Failed(
@@ -156,6 +155,18 @@ def read_key(path: Path) -> bytes:
     if len(decoded) != KEY_BYTES:
         raise Invalid(f"encryption_key: {path} does not hold a key of 256 bits", fix=_FIX)
     return decoded
+
+
+def _plain(raw: BinaryIO, digest: Digest) -> BinaryIO:
+    """What was stored before there was a key; still verified."""
+
+    def start(offset: int) -> Iterator[bytes]:
+        raw.seek(offset)
+        while chunk := raw.read(CHUNK):
+            yield chunk
+
+    size = raw.seek(0, io.SEEK_END)
+    return io.BufferedReader(_Opened(start, size, digest, raw), CHUNK)
 
 
 def _seal(plain: BinaryIO, out: BinaryIO, cipher: AESGCM) -> Digest:
