@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from viseon.access import Access
 from viseon.datasets import Datasets
+from viseon.deployments import Deployments
 from viseon.events import Events
 from viseon.jobs import Jobs
 from viseon.models import Models
@@ -13,6 +14,7 @@ from viseon.streams import Streams
 SERVICES: dict[str, type] = {
     "datasets": Datasets,
     "models": Models,
+    "deployments": Deployments,
     "streams": Streams,
     "events": Events,
     "jobs": Jobs,
@@ -28,6 +30,7 @@ class Platform:
     blobs: BlobStore
     datasets: Datasets
     models: Models
+    deployments: Deployments
     streams: Streams
     events: Events
     jobs: Jobs

@@ -11,6 +11,7 @@ from viseon.deployments.batching import Batcher, Policy, Ran
 from viseon.inference import Detector, Prepared
 from viseon.inference.detector import Outputs
 from viseon.inference.preprocess import Pixels
+from viseon.ports import Tensor
 from viseon.schema import Busy, Failed, Invalid, Serving, Signature
 from viseon.vision import Detections
 
@@ -82,6 +83,10 @@ class Engine:
     def infer(self, tensors: Sequence[Prepared], *, deadline: float) -> list[Ran[Outputs]]:
         """The raw outputs of tensors that are ready for the model, each with its batch axis."""
         return self._results(tensors, deadline)
+
+    def tensors(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """What the graph takes for a picture, and what it gives, in the signature's order."""
+        return self._detector.tensors()
 
     def drain(self) -> None:
         """Finish what was accepted and free the model."""

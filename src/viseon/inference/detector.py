@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from viseon.inference.geometry import Placement
 from viseon.inference.masks import on_frame
 from viseon.inference.preprocess import Pixels, prepare, stack
-from viseon.ports import Backend, Images
+from viseon.ports import Backend, Images, Tensor
 from viseon.schema import Invalid, Signature
 from viseon.vision import Detections
 from viseon.vision.decode import Ask, BadDecoder, BadOutputs, Found, decoder
@@ -116,6 +116,12 @@ class Detector:
                 fix="pass decoder=… for the model's family",
             ) from error
         return [self._moved(f, p.placement, classes) for f, p in zip(found, part, strict=False)]
+
+    def tensors(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """The graph's image input and the outputs it is read by, in the signature's order."""
+        outputs = {tensor.name: tensor for tensor in self._backend.outputs}
+        image = tuple(t for t in self._backend.inputs if t.name == self.signature.input.name)
+        return image, tuple(outputs[name] for name in self.signature.outputs)
 
     def close(self) -> None:
         """Free the device memory."""

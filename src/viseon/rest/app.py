@@ -9,7 +9,10 @@ from viseon.rest.door import Door
 from viseon.rest.front import Front
 from viseon.rest.jobs import job_routes
 from viseon.rest.live import live_routes
+from viseon.rest.metrics import metrics_routes
+from viseon.rest.oip import oip_routes
 from viseon.rest.pages import page_routes
+from viseon.rest.predict import predict_routes
 from viseon.rest.problems import add_problem_handlers
 from viseon.schema import Noun
 
@@ -45,7 +48,8 @@ def create_app(
         return Health()
 
     by_hand = (blob_routes(), job_routes(), live_routes(), page_routes(), *more)
-    for router in (*by_hand, derived_routes()):
+    serving = (predict_routes(front.fetcher), oip_routes(), metrics_routes())
+    for router in (*by_hand, *serving, derived_routes()):
         app.include_router(router)
     app.add_middleware(Door, front=front, hosts=hosts)
     return app

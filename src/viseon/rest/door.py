@@ -42,7 +42,7 @@ class Door:
             connection["path"] = f"/v1{inside[2]}"
             connection["raw_path"] = connection["path"].encode()
         state = connection.setdefault("state", {})
-        if path.startswith("/v1"):
+        if path.startswith(("/v1", "/v2", "/metrics")):
             state["scope"] = self._front.admit(_secret(headers, connection), workspace)
 
     def _check_origin(self, headers: Headers) -> None:

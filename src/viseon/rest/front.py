@@ -6,6 +6,7 @@ from fastapi import Request, WebSocket
 
 from viseon.platform import Platform
 from viseon.ports import EventLog
+from viseon.rest.fetch import Fetcher
 from viseon.schema import Forbidden, Role, Scope
 from viseon.streams import Hub
 
@@ -16,6 +17,11 @@ class Front(Protocol):
     @property
     def hub(self) -> Hub:
         """Where running streams say what they see."""
+        ...
+
+    @property
+    def fetcher(self) -> Fetcher | None:
+        """What may fetch pictures from elsewhere; None if nothing may."""
         ...
 
     def event_log(self, scope: Scope) -> EventLog:

@@ -34,6 +34,11 @@ class HostProbe:
         )
 
 
+def resident_mb() -> float:
+    """Memory that this process holds."""
+    return float(psutil.Process().memory_info().rss) / (1 << 20)
+
+
 def _gpu_mb(*, free: bool) -> int:
     """The biggest GPU's memory; 0 without one or without `nvidia-ml-py`."""
     try:

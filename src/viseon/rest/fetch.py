@@ -1,0 +1,114 @@
+"""Fetching a picture from an address somebody sent, without becoming their way inside (SSRF)."""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+import httpx
+
+from viseon.schema import Forbidden, Invalid, TooLarge, Unavailable
+
+Resolve = Callable[[str, int], Sequence[str]]
+
+
+class Fetcher:
+    """Gets pictures from hosts on a list, and from no private address whatever their name says.
+
+    The name is resolved once and the connection goes to the address that was checked, so a name
+    that changes its mind in between (DNS rebinding) gains nothing. Redirects are not followed.
+    """
+
+    def __init__(
+        self,
+        hosts: Sequence[str],
+        *,
+        max_mb: int = 32,
+        timeout_s: float = 5.0,
+        private: bool = False,
+        resolve: Resolve | None = None,
+    ) -> None:
+        """`hosts` are names, or `*.example.com` for all below; `private` allows inner networks."""
+        self._hosts = tuple(host.lower() for host in hosts)
+        self._max_bytes = max_mb << 20
+        self._timeout_s = timeout_s
+        self._private = private
+        self._resolve = resolve or _resolved
+
+    def get(self, url: str) -> bytes:
+        """The bytes. Raises Forbidden, Invalid, TooLarge, Unavailable."""
+        host, port, target = self._checked(url)
+        address = self._address(host, port)
+        try:
+            return self._read(target, host, address, port)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{host} did not give the picture: {error}") from error
+
+    def _checked(self, url: str) -> tuple[str, int, httpx.URL]:
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+            target = httpx.URL(url)
+        except (ValueError, httpx.InvalidURL) as error:
+            raise Invalid(
+                f"url: {error}", fix="give an address such as https://host/a.jpg"
+            ) from error
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise Invalid("url: only plain http and https addresses are fetched")
+        host = parts.hostname.lower()
+        if not any(_fits(host, allowed) for allowed in self._hosts):
+            raise Forbidden(
+                f"url: {host} is not on the list of hosts", fix="send the bytes instead"
+            )
+        return host, port or (443 if parts.scheme == "https" else 80), target
+
+    def _address(self, host: str, port: int) -> str:
+        try:
+            found = list(self._resolve(host, port))
+        except OSError as error:
+            raise Unavailable(f"url: {host} cannot be resolved") from error
+        for address in found:
+            place = ipaddress.ip_address(address.partition("%")[0])
+            if not self._private and not _is_public(place):
+                raise Forbidden(f"url: {host} lies inside the network")
+        if not found:
+            raise Unavailable(f"url: {host} has no address")
+        return found[0]
+
+    def _read(self, target: httpx.URL, host: str, address: str, port: int) -> bytes:
+        pinned = target.copy_with(host=address, port=port)
+        headers = {"Host": target.netloc.decode().rpartition("@")[2]}
+        with (
+            httpx.Client(timeout=self._timeout_s, follow_redirects=False, trust_env=False) as http,
+            http.stream(
+                "GET", pinned, headers=headers, extensions={"sni_hostname": host}
+            ) as answer,
+        ):
+            if answer.status_code != 200:
+                raise Unavailable(
+                    f"{host} answered {answer.status_code}", fix="redirects are not followed"
+                )
+            parts, size = [], 0
+            for chunk in answer.iter_bytes():
+                size += len(chunk)
+                if size > self._max_bytes:
+                    raise TooLarge(f"the picture at {host} has more than {self._max_bytes} bytes")
+                parts.append(chunk)
+        return b"".join(parts)
+
+
+def _resolved(host: str, port: int) -> list[str]:
+    return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def _fits(host: str, allowed: str) -> bool:
+    if allowed.startswith("*."):
+        return host.endswith(allowed[1:])
+    return host == allowed
+
+
+def _is_public(place: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    inner = getattr(place, "ipv4_mapped", None) or getattr(place, "sixtofour", None)
+    if inner is not None and not inner.is_global:
+        return False
+    return place.is_global and not place.is_multicast
