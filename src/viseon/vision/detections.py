@@ -1,13 +1,15 @@
 """What a detector sees in one frame, and what a tracker makes of it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from viseon.vision.boxes import Metric, nms
 from viseon.vision.errors import BadDetections
+from viseon.vision.suppress import hull, merge_groups, soft_nms
 
 if TYPE_CHECKING:
     from viseon.vision.masks import RleMasks
@@ -90,6 +92,36 @@ class Detections:
     def with_score(self, at_least: float) -> Self:
         """Only detections whose score reaches `at_least`."""
         return self.where(self.score >= at_least)
+
+    def nms(self, *, min_iou: float = 0.5, class_aware: bool = True) -> Self:
+        """Without the boxes that overlap a better one (of their class) by more than `min_iou`."""
+        classes = self.class_id if class_aware else None
+        return self.where(nms(self.xyxy, self.score, min_iou=min_iou, class_id=classes))
+
+    def soft_nms(
+        self, *, sigma: float = 0.5, min_score: float = 1e-3, class_aware: bool = True
+    ) -> Self:
+        """With the scores of overlapping boxes lowered; those below `min_score` are gone."""
+        classes = self.class_id if class_aware else None
+        rows, score = soft_nms(
+            self.xyxy, self.score, sigma=sigma, min_score=min_score, class_id=classes
+        )
+        return replace(self.where(rows), score=score)
+
+    def merged(
+        self, *, min_overlap: float = 0.5, metric: Metric = "iou", class_aware: bool = True
+    ) -> Self:
+        """With overlapping boxes joined: the hull of each group, and the rest from its best."""
+        groups = merge_groups(
+            self.xyxy,
+            self.score,
+            min_overlap=min_overlap,
+            class_id=self.class_id if class_aware else None,
+            metric=metric,
+        )
+        leaders = self.where(np.array([group[0] for group in groups], np.int64))
+        hulls = [hull(self.xyxy[group]) for group in groups]
+        return replace(leaders, xyxy=np.array(hulls, np.float32).reshape(-1, 4))
 
     def moved(self, dx: float, dy: float) -> Self:
         """Shifted by (dx, dy) pixels; masks stay on their canvas and are dropped."""

@@ -51,16 +51,14 @@ def oks(
     return similar.reshape(n, m)
 
 
-def oks_pairs(
-    found: Floats, truth: Floats, *, area: Floats, box: Floats, sigmas: Floats
-) -> Floats:
+def oks_pairs(found: Floats, truth: Floats, *, area: Floats, box: Floats, sigmas: Floats) -> Floats:
     """The similarity of pose i with true pose i (p,): found (p, K, 2), truth (p, K, 3).
 
     Truth without any labelled point is compared by how far points lie outside its doubled box.
     """
     labelled = truth[:, :, 2] > 0
     apart = found - truth[:, :, :2]
-    none = ~labelled.any(axis=1)
+    none: NDArray[np.bool_] = ~np.any(labelled, axis=1)
     if none.any():
         size = box[none, 2:] - box[none, :2]
         low, high = (box[none, :2] - size)[:, None], (box[none, 2:] + size)[:, None]

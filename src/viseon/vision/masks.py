@@ -147,3 +147,77 @@ def _cover(run: Runs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     ones = run.copy()
     ones[0::2] = 0
     return edges, np.concatenate([[0], np.cumsum(ones)])
+
+
+def shifted(masks: RleMasks, dx: int, dy: int, size: tuple[int, int]) -> RleMasks:
+    """The masks moved by whole pixels onto a canvas of `size` (height, width); the rest is cut."""
+    height, width = masks.size
+    y1, x1 = max(0, dy), max(0, dx)
+    y2, x2 = min(size[0], dy + height), min(size[1], dx + width)
+    placed = []
+    for i in range(len(masks)):
+        canvas = np.zeros((1, *size), bool)
+        if y2 > y1 and x2 > x1:
+            part = masks[i].dense()[0, y1 - dy : y2 - dy, x1 - dx : x2 - dx]
+            canvas[0, y1:y2, x1:x2] = part
+        placed.append(encode(canvas).runs[0])
+    return RleMasks(tuple(placed), size)
+
+
+def to_coco_rle(masks: RleMasks) -> list[dict[str, Any]]:
+    """COCO's compressed form: `size` and `counts` as text, six bits a character.
+
+    Runs from the third on are differences to the run two before; each is cut into groups of five
+    bits, lowest first, the sixth bit saying that more follow (the cocoapi's rleToString).
+    """
+    return [{"size": list(masks.size), "counts": _packed(run)} for run in masks.runs]
+
+
+def from_coco_rle(rows: Sequence[Any]) -> RleMasks:
+    """Masks from COCO's compressed (`counts` is text) or plain (`counts` is a list) form."""
+    if not rows:
+        return RleMasks((), (0, 0))
+    sizes = {tuple(row["size"]) for row in rows}
+    if len(sizes) != 1:
+        raise BadDetections(f"mask: sizes {sorted(sizes)} in one image")
+    runs = []
+    for row in rows:
+        counts = row["counts"]
+        if isinstance(counts, bytes):
+            counts = counts.decode("ascii")
+        plain = _unpacked(counts) if isinstance(counts, str) else list(counts)
+        runs.append(np.array(plain, np.int64))
+    height, width = sizes.pop()
+    return RleMasks(tuple(runs), (int(height), int(width)))
+
+
+def _packed(run: Runs) -> str:
+    values = run.copy()
+    values[3:] -= run[1:-2]
+    text = []
+    for value in values.tolist():
+        more = True
+        while more:
+            bits = value & 0x1F
+            value >>= 5
+            more = value != -1 if bits & 0x10 else value != 0
+            text.append(chr((bits | 0x20 if more else bits) + 48))
+    return "".join(text)
+
+
+def _unpacked(text: str) -> list[int]:
+    counts: list[int] = []
+    value, shift = 0, 0
+    for character in text:
+        bits = ord(character) - 48
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if bits & 0x20:
+            continue
+        if bits & 0x10:
+            value |= -1 << shift
+        counts.append(value + counts[-2] if len(counts) > 2 else value)
+        value, shift = 0, 0
+    if shift:
+        raise BadDetections("mask: counts end in the middle of a number")
+    return counts

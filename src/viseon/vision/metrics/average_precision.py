@@ -71,8 +71,8 @@ class CocoAP:
 
     def per_class(self, *, min_iou: float | None = None) -> dict[int, float]:
         """AP of each class, over all IoU steps or at one of them."""
-        step = slice(None) if min_iou is None else np.isclose(IOU_STEPS, min_iou)
-        if min_iou is not None and not np.any(step):
+        step = np.isclose(IOU_STEPS, IOU_STEPS if min_iou is None else min_iou)
+        if not step.any():
             raise VisionError(f"min_iou: {min_iou} is none of 0.50, 0.55, ..., 0.95")
         return {int(k): _mean(self.precision[step, :, i, 0]) for i, k in enumerate(self.class_id)}
 
@@ -95,10 +95,10 @@ def coco_ap(
 ) -> CocoAP:
     """Average precision of `found` against `truth`, image by image in the same order.
 
-    `kind` compares boxes (IoU), masks (IoU) or keypoints (OKS; a point with score 0 is not labelled).
-    `crowd` marks truth that is a group: it may absorb any number of detections and is never missed.
-    `area` replaces the areas that decide on small, medium and large (COCO files carry them).
-    Raises VisionError for columns that are missing or do not fit.
+    `kind` compares boxes (IoU), masks (IoU) or keypoints (OKS; a point with score 0 is not
+    labelled). `crowd` marks truth that is a group: it may absorb any number of detections and is
+    never missed. `area` replaces the areas that decide on small, medium and large (COCO files carry
+    them). Raises VisionError for columns that are missing or do not fit.
     """
     sizes, most = _SIZES[kind], _MOST[kind]
     flat = flatten(found, Truth(truth, crowd, area), kind, most[-1])
@@ -133,8 +133,8 @@ def _curves(
 ) -> tuple[Floats, Floats]:
     """Precision (iou, recall, size) and final recall (iou, size, most) of one class."""
     some, wanted = sizes
-    counts = ~matches.ignored[np.ix_(some, range(len(IOU_STEPS)), rows)]
-    hit = matches.hit[np.ix_(some, range(len(IOU_STEPS)), rows)] & counts
+    counts = ~matches.ignored[some][:, :, rows]
+    hit = matches.hit[some][:, :, rows] & counts
     final = np.empty((len(IOU_STEPS), len(some), len(most)))
     for m, limit in enumerate(most):
         within = flat.found_rank[rows] < limit

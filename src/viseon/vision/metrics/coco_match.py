@@ -24,8 +24,8 @@ class Matches:
 def match(flat: Flat, steps: Floats, sizes: tuple[tuple[float, float], ...]) -> Matches:
     """Each detection, best score first, takes the free truth it overlaps most.
 
-    Truth to be ignored (crowds, wrong size) is taken only if nothing else fits, crowds by any number
-    of detections; of equal overlaps the later truth wins, as in the cocoapi.
+    Truth to be ignored (crowds, wrong size) is taken only if nothing else fits, crowds by any
+    number of detections; of equal overlaps the later truth wins, as in the cocoapi.
     """
     low, high = np.array(sizes).T[:, :, None]
     ignore = flat.ignore | (flat.truth_area < low) | (flat.truth_area > high)

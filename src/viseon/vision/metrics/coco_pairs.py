@@ -26,7 +26,8 @@ class Flat:
     """Columns over all images, sorted by class, image, and (detections) falling score.
 
     `found_*` are detections, at most `most` per class and image; `truth_*` what is true. `det` and
-    `gt` with `overlap` are the pairs of the same class and image that overlap enough for any threshold.
+    `gt` with `overlap` are the pairs of the same class and image that overlap enough for any
+    threshold.
     """
 
     classes: Indices
@@ -63,7 +64,8 @@ def flatten(found: Sequence[Detections], truth: Truth, kind: Kind, most: int) ->
     t_area = _given("area", truth.area, truth.objects, t_area)
     ignore = crowd.copy()
     if kind == "keypoints":
-        visible = [(t.keypoints[:, :, 2] > 0).any(axis=1) for t in truth.objects if _has_points(t)]
+        points = [t.keypoints for t in truth.objects if t.keypoints is not None]
+        visible = [(p[:, :, 2] > 0).any(axis=1) for p in points]
         ignore |= ~np.concatenate([*visible, np.zeros(0, bool)])
     order = np.lexsort((t_image, t_class))
     t_class, t_image, t_row = t_class[order], t_image[order], t_row[order]
@@ -108,10 +110,14 @@ def _area(image: Detections, kind: Kind) -> Floats:
     return np.asarray((box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1]))
 
 
-def _given(name: str, given: Sequence[Any] | None, images: Sequence[Detections], default: Floats) -> Floats:
+def _given(
+    name: str, given: Sequence[Any] | None, images: Sequence[Detections], default: Floats
+) -> Floats:
     if given is None:
         return default
-    if len(given) != len(images) or any(len(g) != len(i) for g, i in zip(given, images, strict=True)):
+    if len(given) != len(images) or any(
+        len(g) != len(i) for g, i in zip(given, images, strict=True)
+    ):
         raise VisionError(f"{name}: needs one value per true object of each image")
     return np.concatenate([*(np.asarray(g, np.float64) for g in given), np.zeros(0)])
 
@@ -124,7 +130,8 @@ def _rank(class_id: Indices, image: Indices) -> Indices:
     starts = np.ones(n, bool)
     starts[1:] = (class_id[1:] != class_id[:-1]) | (image[1:] != image[:-1])
     first = np.flatnonzero(starts)
-    return np.arange(n) - first[np.cumsum(starts) - 1]
+    rank: Indices = np.arange(n) - first[np.cumsum(starts) - 1]
+    return rank
 
 
 def _pairs(
@@ -184,13 +191,17 @@ def _keypoint_overlap(
     image, d, t = rows
     if not len(d):
         return np.zeros(0)
-    points = _stacked([f.keypoints for f in found if _has_points(f)], *_without_empty(found, image, d))
+    points = _stacked(
+        [f.keypoints for f in found if _has_points(f)], *_without_empty(found, image, d)
+    )
     real = [o for o in truth.objects if _has_points(o)]
     at = _without_empty(truth.objects, image, t)
     true_points = _stacked([o.keypoints for o in real], *at)
     box = _stacked([o.xyxy for o in real], *at)
     if points.shape[1:] != true_points.shape[1:]:
-        raise VisionError(f"keypoints: {points.shape[1]} found, but {true_points.shape[1]} are true")
+        raise VisionError(
+            f"keypoints: {points.shape[1]} found, but {true_points.shape[1]} are true"
+        )
     sigmas = COCO_SIGMAS if points.shape[1] == 17 else np.full(points.shape[1], 0.05)
     return oks_pairs(points[:, :, :2], true_points, area=area, box=box, sigmas=sigmas)
 
