@@ -1,0 +1,89 @@
+"""The Open Inference Protocol, spoken by hand and by Triton's own client."""
+
+import socket
+import threading
+
+import numpy as np
+import pytest
+import uvicorn
+
+from viseon.rest import create_app
+
+TENSOR = np.random.default_rng(0).random((2, 3, 64, 64)).astype(np.float32)
+ROWS = np.random.default_rng(1).random((84, 8)).astype(np.float32)
+
+
+@pytest.fixture
+def deployed(local, make_onnx):
+    onnx = local.blobs.put(make_onnx({"output": ROWS}).read_bytes())
+    local.models.add(name="boxes", onnx=onnx)
+    local.deployments.create(name="door", models=["boxes"])
+    return local
+
+
+def request(**changes):
+    tensor = {"name": "images", "datatype": "FP32", "shape": [2, 3, 64, 64], "data": TENSOR.ravel().tolist()}
+    return {"id": "7", "inputs": [tensor | changes]}
+
+
+def test_metadata_tells_what_the_model_takes_and_gives(deployed, served):
+    told = served.get("/v2/models/door").json()
+    assert told["inputs"] == [{"name": "images", "datatype": "FP32", "shape": [-1, 3, 64, 64]}]
+    assert told["outputs"] == [{"name": "output", "datatype": "FP32", "shape": [-1, 84, 8]}]
+    assert served.get("/v2/models/door/versions/1/ready").json()["ready"]
+    assert served.get("/v2/health/ready").status_code == 200
+    assert served.get("/v2/models/ghost").status_code == 404
+    assert served.get("/v2/models/door/versions/9").status_code == 404
+
+
+def test_tensors_go_in_and_raw_outputs_come_out(deployed, served):
+    answer = served.post("/v2/models/door/infer", json=request()).json()
+    assert (answer["model_name"], answer["model_version"], answer["id"]) == ("door", "1", "7")
+    (output,) = answer["outputs"]
+    assert output["shape"] == [2, 84, 8]
+    data = np.array(output["data"], np.float32).reshape(2, 84, 8)
+    np.testing.assert_array_equal(data[1], ROWS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [({"name": "pictures"}, "images"), ({"datatype": "FP99"}, "datatype"), ({"shape": [1, 3]}, "shape"),
+     ({"shape": [1, 3, 64, 65]}, "shape"), ({"data": ["x"]}, "data"), ({"datatype": "FP16"}, "float32"),
+     ({"shape": [-1, 3, 64, 64]}, "shape"), ({"parameters": {"binary_data_size": 4}}, "bytes"),
+     ({"shape": [10**9, 10**9]}, "shape")],
+)  # fmt: skip
+def test_tensors_that_do_not_fit_are_named(deployed, served, changes, word):
+    response = served.post("/v2/models/door/infer", json=request(**changes))
+    assert response.status_code == 422, response.text
+    assert word in response.json()["detail"]
+
+
+@pytest.fixture
+def url(house):
+    """A real server, because real clients want a port."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(house), log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("binary", [True, False])
+def test_triton_s_client_works_as_it_is(deployed, url, binary):
+    http = pytest.importorskip("tritonclient.http")
+    client = http.InferenceServerClient(url)
+    assert client.is_server_live()
+    assert client.is_model_ready("door")
+    assert client.get_model_metadata("door")["name"] == "door"
+    tensor = http.InferInput("images", TENSOR.shape, "FP32")
+    tensor.set_data_from_numpy(TENSOR, binary_data=binary)
+    wanted = http.InferRequestedOutput("output", binary_data=binary)
+    result = client.infer("door", [tensor], outputs=[wanted], request_id="9")
+    np.testing.assert_array_equal(result.as_numpy("output")[0], ROWS)
+    assert result.get_response()["id"] == "9"
+    client.close()
