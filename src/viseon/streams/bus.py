@@ -1,7 +1,7 @@
 """What a stream's process and its supervisor say to each other, over two pipes.
 
-Child to parent: a JSON line with `kind` and `size`, then `size` bytes. Parent to child: one word a
-line (`stop`, `watch`, `ignore`). Either side takes the end of its pipe for the other's death.
+Child to parent: a marked JSON line with `kind` and `size`, then `size` bytes. Parent to child: one
+word a line (`stop`, `watch`, `ignore`). Each takes the end of its pipe for the other's death.
 """
 
 import contextlib
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import IO, BinaryIO
 
 from viseon.schema import Event, Noun, StreamState
+
+_MARK = b"\x1eviseon "
 
 
 class Status(Noun):
@@ -52,16 +54,21 @@ def write_message(pipe: IO[bytes], message: Message) -> None:
     else:
         head = {"kind": "event" if isinstance(message, Event) else "status"}
         body = message.model_dump_json().encode()
-    pipe.write(json.dumps({**head, "size": len(body)}).encode() + b"\n" + body)
+    pipe.write(_MARK + json.dumps({**head, "size": len(body)}).encode() + b"\n" + body)
     pipe.flush()
 
 
 def read_messages(pipe: IO[bytes]) -> Iterator[Message]:
-    """Until the pipe ends; a message that was cut short by its writer's death is dropped."""
+    """Until the pipe ends; a message that was cut short by its writer's death is dropped.
+
+    So is what a library printed before the pipe was made private.
+    """
     while head := pipe.readline():
+        if not head.startswith(_MARK):
+            continue
         if not head.endswith(b"\n"):
             return
-        told = json.loads(head)
+        told = json.loads(head.removeprefix(_MARK))
         body = pipe.read(told["size"])
         if len(body) < told["size"]:
             return

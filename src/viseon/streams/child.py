@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from typing import IO, Protocol
@@ -38,10 +37,10 @@ def serve_child(run: Run) -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then says stop
-    listener = threading.Thread(
-        target=_listen, args=(sys.stdin.buffer, speaker, stop, _give_up), daemon=True
-    )
-    listener.start()
+    orders = os.fdopen(os.dup(0), "rb", buffering=0)  # unbuffered: a daemon thread may not hold
+    threading.Thread(  # a lock that the interpreter wants when it ends
+        target=_listen, args=(orders, speaker, stop, _give_up), name="orders", daemon=True
+    ).start()
     status = run(on_message=speaker, stopped=stop.is_set, preview=speaker)
     speaker.close()
     if status.state is not StreamState.FAILED:

@@ -89,10 +89,12 @@ class Supervisor:
         for workspace, catalog in self._catalogs().items():
             with catalog.read() as records:
                 wanted = {s.name: s for s in records.find(Stream, where={"desired": "running"})}
-            for key in [k for k in self._children if k[0] == workspace]:
+            here = [key for key in self._children if key[0] == workspace]
+            for key in here:
                 self._look_after(key, catalog, wanted.get(key[1]))
-            for name, stream in wanted.items():
-                self._see_to((workspace, name), catalog, stream)
+            for name, stream in wanted.items():  # as read before: one that ended now may not be
+                if (workspace, name) not in here:
+                    self._see_to((workspace, name), catalog, stream)
 
     def close(self) -> None:
         """End all children as `stop` would; they are wanted again when a supervisor next starts."""
@@ -115,8 +117,6 @@ class Supervisor:
 
     def _see_to(self, key: Key, catalog: Catalog, stream: Stream) -> None:
         """A stream that should run: does it?"""
-        if key in self._children:
-            return
         wait = self._waits.get(key)
         if wait is not None and stream.restarts == 0:
             del self._waits[key]  # somebody asked again: a clean slate
