@@ -30,6 +30,11 @@ class JobReport:
         self._started = time.monotonic()
 
     @property
+    def job(self) -> str:
+        """The job it reports for."""
+        return self._id
+
+    @property
     def cancelled(self) -> bool:
         """Somebody asked it to stop."""
         return self._stop.is_set()

@@ -56,6 +56,11 @@ class Report(Protocol):
     """How long work talks while it works."""
 
     @property
+    def job(self) -> str | None:
+        """The id of the job it is; None where it runs outside of one."""
+        ...
+
+    @property
     def cancelled(self) -> bool:
         """Somebody asked it to stop: leave at the next safe point."""
         ...

@@ -61,7 +61,7 @@ from viseon.schema.errors import (
 from viseon.schema.event import Event, EventKind, PathPoint, Rollup, Trace
 from viseon.schema.job import Job, JobEvent, JobState, Resources
 from viseon.schema.model import Decision, InputSpec, Model, Signature
-from viseon.schema.run import Metric, Run, RunState
+from viseon.schema.run import ClassScore, Evaluation, Metric, Run, RunState
 from viseon.schema.stream import Stream, StreamConfig, StreamPlugin, StreamState
 
 __all__ = [
@@ -73,6 +73,7 @@ __all__ = [
     "Box",
     "Busy",
     "Change",
+    "ClassScore",
     "Clock",
     "Conflict",
     "Dataset",
@@ -81,6 +82,7 @@ __all__ = [
     "DeploymentStats",
     "Diff",
     "Digest",
+    "Evaluation",
     "Event",
     "EventKind",
     "Failed",

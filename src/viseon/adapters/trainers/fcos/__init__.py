@@ -34,7 +34,9 @@ class Config(Noun):
     patience: int = Field(
         default=0, ge=0, description="Evaluations without a better one before it stops; 0: never."
     )
-    threads: int = Field(default=2, ge=1, le=256, description="CPU threads; part of the result.")
+    threads: int = Field(
+        default=1, ge=1, le=256, description="CPU threads. More help only on an idle machine."
+    )
     cache_mb: int = Field(default=1024, ge=0, description="Memory for decoded pictures.")
 
     @field_validator("input_width", "input_height")

@@ -10,7 +10,7 @@ from viseon.adapters.trainers.fcos import Config
 from viseon.adapters.trainers.fcos.batches import PAD, Pictures, batches, shown
 from viseon.adapters.trainers.fcos.export import export
 from viseon.adapters.trainers.fcos.measure import measure
-from viseon.adapters.trainers.fcos.memory import Memory
+from viseon.adapters.trainers.fcos.memory import Memory, laid_out
 from viseon.adapters.trainers.fcos.objective import loss
 from viseon.ports import Report, Trained, TrainingData
 from viseon.ports.trainer import Cancelled
@@ -60,7 +60,8 @@ class Fcos:
             rate = self._rate(memory.epoch + step / steps)
             for group in memory.optimizer.param_groups:
                 group["lr"] = rate
-            wrong = loss(network(pixels), targets, network.points, network.strides)
+            raw = network(pixels.contiguous(memory_format=torch.channels_last))
+            wrong = loss(raw, targets, network.points, network.strides)
             if not torch.isfinite(wrong):
                 raise Invalid(f"the loss became {wrong.item()}", fix="lower `lr`")
             memory.optimizer.zero_grad(set_to_none=True)
@@ -87,6 +88,7 @@ class Fcos:
         self, memory: Memory, check: Pictures, signature: Signature, workdir: Path
     ) -> Trained:
         memory.average.load_state_dict(memory.best_weights)
+        laid_out(memory.average, torch.contiguous_format)
         memory.average.eval()
         workdir.mkdir(parents=True, exist_ok=True)
         path = workdir / "model.onnx"
