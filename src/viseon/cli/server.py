@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable
+from types import FrameType
 
 import typer
 import uvicorn
@@ -40,8 +41,21 @@ def run_server(
     streams.start()
     ready(f"http://{host}:{port}")
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, app.state.leaving).run(sockets=[listener])
     finally:
         stop.set()
         heart.stop()
         streams.join()
+
+
+class _Server(uvicorn.Server):
+    """Lets answers that have no end know that it is time to end, so that leaving is quick."""
+
+    def __init__(self, config: uvicorn.Config, leaving: threading.Event) -> None:
+        super().__init__(config)
+        self._leaving = leaving
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal asks to leave."""
+        self._leaving.set()
+        super().handle_exit(sig, frame)

@@ -1,5 +1,7 @@
 """Publishes every operation of the platform at `/v1`."""
 
+import threading
+
 from fastapi import APIRouter, FastAPI
 
 from viseon import __version__
@@ -39,6 +41,7 @@ def create_app(
         summary="Production computer vision, self-hosted",
     )
     app.state.front = front
+    app.state.leaving = threading.Event()  # set when answers without an end should end
     add_problem_handlers(app)
 
     @app.get("/healthz", tags=["health"], operation_id="healthz")

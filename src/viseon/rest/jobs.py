@@ -31,7 +31,7 @@ def job_routes() -> APIRouter:
 
 async def _follow(jobs: Jobs, id: str, after: int, request: Request) -> AsyncIterator[str]:
     last = ""
-    while not await request.is_disconnected():
+    while not (request.app.state.leaving.is_set() or await request.is_disconnected()):
         job = await run_in_threadpool(jobs.get, id)
         said = await run_in_threadpool(jobs.log, id, after=after)
         for event in said.items:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from viseon.ports import EventLog
 from viseon.rest.front import Front, platform_of
 from viseon.schema import Conflict, Name, Role, Scope
-from viseon.streams import Hub, Picture, Streams
+from viseon.streams import Picture, Streams
 
 BOUNDARY = "viseon-frame"
 PICTURE_EVERY_S = 0.02
@@ -48,7 +49,7 @@ def live_routes() -> APIRouter:
                 fix=f"viseon streams start {stream}",
             )
         return StreamingResponse(
-            _parts(_front(request).hub, _scope(request).workspace, streams, stream),
+            _parts(request, streams, stream),
             media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -76,13 +77,15 @@ def live_routes() -> APIRouter:
     return router
 
 
-async def _parts(hub: Hub, workspace: str, streams: Streams, stream: str) -> AsyncIterator[bytes]:
+async def _parts(request: Request, streams: Streams, stream: str) -> AsyncIterator[bytes]:
     """Pictures newer than the one before. Watching is what makes the stream draw them."""
+    hub, workspace = _front(request).hub, _scope(request).workspace
+    leaving: threading.Event = request.app.state.leaving
     clock = asyncio.get_running_loop().time
     with hub.subscribe(workspace, stream, pictures=True):
         last = hub.picture(workspace, stream)
         asked_s = clock()
-        while True:
+        while not leaving.is_set():
             picture = hub.picture(workspace, stream)
             if picture is not None and picture is not last:
                 last, asked_s = picture, clock()

@@ -27,6 +27,7 @@ function route() {
   by("live-view").hidden = id !== "";
   by("event-view").hidden = id === "";
   list.select(id);
+  document.title = id ? "Event · viseon" : "viseon";
   if (id) {
     liveView.rest();
     eventView.show(id, feed.find(id));
@@ -58,6 +59,7 @@ function preferred(all) {
 
 function head(stream) {
   if (!stream) return fill(by("stream-head"));
+  if (!location.hash.startsWith("#/events/")) document.title = `${stream.name} · viseon`;
   const names = streams.map(({ name }) => h("option", { value: name, selected: name === chosen }, name));
   const name =
     names.length > 1

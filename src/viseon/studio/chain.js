@@ -4,21 +4,36 @@ import { labels } from "./labels.js";
 import { blob } from "./api.js";
 import { digest, h, s, size } from "./dom.js";
 
-/** The steps of a Trace, in the order they were followed. */
-export function chain(trace) {
+/** The steps of a Trace, in the order they were followed; `past` is how far the demo's data is. */
+export function chain(trace, past = null) {
   const steps = [
+    happened(trace.event),
     trace.stream ? configuration(trace.stream) : null,
     trace.model ? model(trace.model) : null,
     trace.run ? run(trace.run) : null,
     trace.version ? version(trace.version) : null,
     trace.samples.length ? pictures(trace) : null,
   ];
-  const notes = trace.notes.map((note) => h("li", { class: "step note" }, h("p", {}, note)));
+  const notes = past ? [drawing(past)] : trace.notes.map((note) => h("li", { class: "step note" }, h("p", {}, note)));
   return [h("h2", {}, "Where it comes from"), h("ol", { class: "chain" }, steps.filter(Boolean), notes)];
 }
 
 function step(kind, title, key, ...rest) {
   return h("li", { class: `step ${kind.split(" ")[0].toLowerCase()}` }, h("div", { class: "step-head" }, h("span", { class: "kind" }, kind), key), h("h3", {}, title), rest);
+}
+
+function happened(event) {
+  const what = event.kind === "crossed" ? `${event.where}, ${event.direction}` : event.where;
+  return step("Event", `${event.kind} ${what}`, digest(event.id, "event id"));
+}
+
+/** The demo draws the pictures that its model learned from again; that takes a few seconds. */
+function drawing(past) {
+  if (past.problem) return h("li", { class: "step note" }, h("p", {}, past.problem));
+  const percent = Math.round(past.done * 100);
+  return h("li", { class: "step note" },
+    h("p", {}, `The training images are being drawn again, bit for bit: ${percent} %`),
+    h("progress", { max: 100, value: percent, "aria-label": "Drawing the training images" }));
 }
 
 function configuration(config) {

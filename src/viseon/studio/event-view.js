@@ -1,9 +1,9 @@
 // One event: the frame it happened in, why it was said to happen, and where its model comes from.
 
-import { blob, get } from "./api.js";
+import { blob, get, pause } from "./api.js";
 import { chain } from "./chain.js";
-import { commands } from "./copy-as.js";
-import { did, digest, h, icon, look, moment, s, seconds, who } from "./dom.js";
+import { eventCommands } from "./copy-as.js";
+import { did, h, icon, look, moment, s, say, seconds, who } from "./dom.js";
 
 /** The main part of the page while an event is open. */
 export class EventView {
@@ -20,11 +20,26 @@ export class EventView {
     this.#id = id;
     this.#page(known, h("div", { class: "chain-wait" }, h("span", { class: "spinner" }), "Following it back …"));
     document.getElementById("main").scrollTo(0, 0);
+    if (known) say(`${who(known)} ${did(known)}`);
     try {
-      const trace = await get(`/events/${encodeURIComponent(id)}/trace`);
-      if (this.#id === id) this.#page(trace.event, chain(trace), trace);
+      await this.#follow(id);
     } catch (error) {
       if (this.#id === id) this.#problem(error);
+    }
+  }
+
+  /** Show the way back; where the demo still draws its training data again, go on when it is there. */
+  async #follow(id) {
+    let trace = await get(`/events/${encodeURIComponent(id)}/trace`);
+    if (this.#id === id) this.#page(trace.event, chain(trace), trace);
+    while (this.#id === id && trace.model?.version && !trace.version) {
+      const past = (await get("/demo").catch(() => null))?.past;
+      if (!past || this.#id !== id) return;
+      this.#root.querySelector(".chain")?.replaceWith(chain(trace, past)[1]);
+      if (past.problem) return;
+      if (past.done < 1) await pause(1200);
+      trace = await get(`/events/${encodeURIComponent(id)}/trace`);
+      if (trace.version && this.#id === id) this.#root.querySelector(".chain").replaceWith(chain(trace)[1]);
     }
   }
 
@@ -35,9 +50,13 @@ export class EventView {
   #page(event, lineage, trace = null) {
     const head = h("div", { class: "event-head" }, back(), event ? heading(event) : h("h1", {}, "Event"));
     const left = event
-      ? h("div", { class: "evidence" }, evidence(event, trace), facts(event), commands(event, trace))
+      ? h("div", { class: "evidence" }, evidence(event, trace), facts(event), eventCommands(event, trace))
       : h("div", { class: "evidence" }, h("div", { class: "frame skeleton" }));
     this.#root.replaceChildren(head, h("div", { class: "event-body" }, left, h("div", { class: "lineage" }, lineage)));
+    if (!trace && matchMedia("(max-width: 820px)").matches) {
+      scrollTo(0, 0);
+      this.#root.querySelector("h1").focus({ preventScroll: true }); // the list it was opened from is hidden
+    }
   }
 
   #problem(error) {
@@ -56,7 +75,7 @@ function back() {
 function heading(event) {
   const tone = look(event);
   return h("div", {},
-    h("h1", {}, `${who(event)} ${did(event)}`),
+    h("h1", { tabindex: "-1" }, `${who(event)} ${did(event)}`),
     h("p", { class: "sub" },
       h("span", { class: `badge ${tone}` }, icon(tone), event.kind === "crossed" ? `line ${event.where}` : `zone ${event.where}`),
       h("span", {}, moment(event)), h("span", {}, `frame ${event.frame_index}`), h("span", {}, `stream ${event.stream}`)),
@@ -118,9 +137,8 @@ function facts(event) {
     ["Score", `${Math.round(event.score * 100)} %`],
     event.dwell_s !== null ? ["Dwell", seconds(event.dwell_s)] : null,
     event.direction ? ["Direction", event.direction] : null,
-    event.before && event.after ? ["Seen", `frames ${event.before.frame_index} → ${event.after.frame_index}`] : null,
+    event.before && event.after ? ["Frames", `${event.before.frame_index} → ${event.after.frame_index}`] : null,
     ["Point", `${event.x.toFixed(3)}, ${event.y.toFixed(3)}`],
-    ["Event", digest(event.id, "event id")],
   ];
   return h("dl", { class: "facts-grid" }, rows.filter(Boolean).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))));
 }

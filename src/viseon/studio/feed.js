@@ -46,7 +46,7 @@ export class Feed {
     if (!this.next) return;
     const page = await get(`/events?limit=60&cursor=${encodeURIComponent(this.next)}`);
     this.next = page.next;
-    for (const event of page.items) this.#keep(event, "push");
+    for (const event of page.items) this.#keep(event);
     this.#changed([]);
   }
 
@@ -57,14 +57,13 @@ export class Feed {
   #first(page, early) {
     const known = this.events.length > 0;
     const fresh = page.items.filter((event) => !this.#ids.has(event.id));
-    for (const event of fresh.slice().reverse()) this.#keep(event, "unshift");
+    for (const event of [...fresh, ...early]) this.#keep(event);
     if (!known) this.next = page.next;
-    for (const event of early) this.#keep(event, "unshift");
     this.#changed(known ? fresh : []);
   }
 
   #add(event) {
-    if (!this.#keep(event, "unshift")) return;
+    if (!this.#keep(event)) return;
     while (this.events.length > KEPT) {
       this.#ids.delete(this.events.pop().id);
       this.next = null;
@@ -72,10 +71,12 @@ export class Feed {
     this.#changed([event]);
   }
 
-  #keep(event, where) {
+  /** Where it belongs by time: that somebody left is known later than it happened. Ids sort by time. */
+  #keep(event) {
     if (this.#ids.has(event.id)) return false;
     this.#ids.add(event.id);
-    this.events[where](event);
+    const older = this.events.findIndex(({ id }) => id < event.id);
+    this.events.splice(older < 0 ? this.events.length : older, 0, event);
     return true;
   }
 

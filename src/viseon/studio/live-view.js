@@ -1,6 +1,7 @@
 // The picture as it comes, and what has been counted so far beside what truly happened.
 
 import { get } from "./api.js";
+import { streamCommands } from "./copy-as.js";
 import { fill, h, icon } from "./dom.js";
 import { Live } from "./live.js";
 
@@ -10,13 +11,15 @@ export class LiveView {
   #cover = h("div", { class: "cover", role: "status" });
   #figure = h("figure", { class: "screen" }, this.#canvas, this.#cover);
   #cards = h("div", { class: "cards" });
+  #commands = h("div", {});
+  #named = "";
   #live = new Live(this.#canvas, (state) => this.#said(state));
   #stream = undefined;
   #state = "connecting";
   #known = true;
 
   constructor(root) {
-    root.append(this.#figure, this.#cards);
+    root.append(this.#figure, this.#cards, this.#commands);
     this.#draw();
   }
 
@@ -25,6 +28,10 @@ export class LiveView {
     this.#stream = stream;
     if (stream && ["running", "starting"].includes(stream.state)) this.#live.play(stream.name);
     else this.rest();
+    if (this.#named !== (stream?.name ?? "")) {
+      this.#named = stream?.name ?? "";
+      this.#commands.replaceChildren(...(stream ? [streamCommands(stream)] : []));
+    }
     const truth = stream && this.#known ? await this.#truth(stream.name) : null;
     this.#draw(truth);
   }
@@ -40,8 +47,8 @@ export class LiveView {
 
   async #truth(name) {
     try {
-      const truth = await get("/demo/truth");
-      return truth.stream === name ? truth : null;
+      const demo = await get("/demo");
+      return demo.stream === name ? demo.truth : null;
     } catch (error) {
       if (error.status === 404) this.#known = false; // not a demo: nobody knows the truth
       return null;
