@@ -196,6 +196,10 @@ class House:
             names = [w.name for w in records.find(Workspace)]
         return {name: self.store.catalog(_system(name)) for name in [LOCAL.workspace, *names]}
 
+    def uploads(self, scope: Scope) -> Path:
+        """Where files that clients are sending wait until they are whole."""
+        return self.settings.home / "uploads" / scope.workspace
+
     def event_log(self, scope: Scope) -> EventLog:
         """The events of one workspace."""
         return self.store.events(scope)

@@ -1,17 +1,21 @@
 """Bytes in and out: what an operation's signature cannot describe."""
 
 import tempfile
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Body, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 
+from viseon.ports import DirectBlobs
 from viseon.rest.front import platform_of
+from viseon.rest.uploads import MAX_MB, add_upload_routes
 from viseon.schema import Digest, Role, TooLarge
 
-MAX_MB = 4096
+_CHUNK = 1 << 20
 _KINDS = {
     b"\xff\xd8\xff": "image/jpeg",
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -40,27 +44,13 @@ def blob_routes() -> APIRouter:
                     file.write(chunk)
             return await run_in_threadpool(blobs.add, path)
 
+    add_upload_routes(router)
+    _add_download(router)
+
     @router.post("/missing", operation_id="blobs_missing")
     def missing(request: Request, digests: Annotated[list[Digest], Body()]) -> list[Digest]:
         """Which of these digests are not stored: only those need sending."""
         return platform_of(request, Role.VIEWER).blobs.missing(digests)
-
-    @router.get("/{digest}", operation_id="blobs_get", response_class=StreamingResponse)
-    def get(request: Request, digest: Digest) -> Response:
-        """The bytes. They never change, so they may be cached forever."""
-        file = platform_of(request, Role.VIEWER).blobs.open(digest)
-        start = file.read(16)
-        file.seek(0)
-        kind = next((k for magic, k in _KINDS.items() if start.startswith(magic)), None)
-        headers = {
-            "Cache-Control": "private, max-age=31536000, immutable",
-            "X-Content-Type-Options": "nosniff",
-        }
-        return StreamingResponse(
-            iter(lambda: file.read(1 << 20), b""),
-            media_type=kind or "application/octet-stream",
-            headers=headers,
-        )
 
     @router.head("/{digest}", operation_id="blobs_has", response_class=Response)
     def has(request: Request, digest: Digest) -> Response:
@@ -75,3 +65,33 @@ def blob_routes() -> APIRouter:
         return Response(status_code=204)
 
     return router
+
+
+def _add_download(router: APIRouter) -> None:
+    @router.get("/{digest}", operation_id="blobs_get", response_class=StreamingResponse)
+    def get(request: Request, digest: Digest, direct: bool = False) -> Response:
+        """The bytes. They never change, so they may be cached forever.
+
+        `direct` redirects to the store itself where clients can reach it.
+        """
+        blobs = platform_of(request, Role.VIEWER).blobs
+        if direct and isinstance(blobs, DirectBlobs):
+            return RedirectResponse(blobs.presign_get(digest), 307, {"Cache-Control": "no-store"})
+        file = blobs.open(digest)
+        first = file.read(_CHUNK)
+        kind = next((k for magic, k in _KINDS.items() if first.startswith(magic)), None)
+        headers = {
+            "Cache-Control": "private, max-age=31536000, immutable",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return StreamingResponse(
+            _pieces(first, file),
+            media_type=kind or "application/octet-stream",
+            headers=headers,
+        )
+
+
+def _pieces(first: bytes, file: BinaryIO) -> Iterator[bytes]:
+    """From start to end, so that the store verifies them; the file is closed on every way out."""
+    with file:
+        yield from chain((first,), iter(lambda: file.read(_CHUNK), b""))

@@ -1,5 +1,6 @@
 """What HTTP needs of the house: a platform per caller, and who the caller is."""
 
+from pathlib import Path
 from typing import Protocol
 
 from fastapi import Request, WebSocket
@@ -30,6 +31,10 @@ class Front(Protocol):
 
     def platform(self, scope: Scope) -> Platform:
         """Cheap: made anew for every request."""
+        ...
+
+    def uploads(self, scope: Scope) -> Path:
+        """Where files that clients are sending wait until they are whole."""
         ...
 
     def admit(self, secret: str, workspace: str | None) -> Scope:
