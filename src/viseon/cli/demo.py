@@ -11,7 +11,7 @@ import typer
 
 from viseon.cli.serve import listen
 from viseon.cli.show import Bar, echo, table
-from viseon.schema import Failed, Invalid
+from viseon.schema import Failed, Invalid, Model
 
 if TYPE_CHECKING:
     from viseon.app import House
@@ -35,29 +35,29 @@ def add_demo(cli: typer.Typer) -> None:
     ) -> None:
         """See it work: a street with known truth, a live page, events traced to their origin."""
         from viseon.app import House, Settings  # the server's libraries load only when used
+        from viseon.demo import register
 
         if out is not None and not headless:
             raise Invalid("out: only the headless demo writes files", fix="add --headless")
         listener = None if headless else listen("127.0.0.1", port)
         house = House(Settings.read(home=home, database="", auth="open"))
         try:
-            if train:
-                _train(house)
+            model = _trained(house) if train else register(house)
+            echo(f"store    {house.settings.home}")
+            echo(f"model    {model.ref}, {model.size // 1000} KB")
             if listener is None:
-                _count(house, seconds, out)
+                _count(house, model, seconds, out)
             else:
-                _serve(house, listener, browser=open)
+                _serve(house, model, listener, browser=open)
         finally:
             house.close()
 
 
-def _serve(house: "House", listener: socket.socket, *, browser: bool) -> None:
+def _serve(house: "House", model: Model, listener: socket.socket, *, browser: bool) -> None:
     from viseon.cli.server import run_server
     from viseon.demo import Serving
 
-    serving = Serving(house)
-    echo(f"store    {house.settings.home}")
-    echo(f"model    {serving.model.ref}, {serving.model.size // 1000} KB")
+    serving = Serving(house, model)
 
     def ready(url: str) -> None:
         echo(f"page     {url}   (Ctrl-C ends it)")
@@ -85,14 +85,14 @@ def _tell_past(past: "Past") -> None:
         echo("data     drawn again to the last bit: its fingerprint is the one the model names")
 
 
-def _count(house: "House", seconds: float, out: Path | None) -> None:
+def _count(house: "House", model: Model, seconds: float, out: Path | None) -> None:
     from viseon.demo import Past, run_headless
 
     past = Past(house.settings.home)
     past.start()
     try:
         with Bar() as bar:
-            outcome = run_headless(house, seconds=seconds, out=out, say=bar)
+            outcome = run_headless(house, model, seconds=seconds, out=out, say=bar)
         _tell_past(past)
     finally:
         past.stop()
@@ -111,8 +111,13 @@ def _compare(outcome: "Outcome") -> None:
     echo(f"{outcome.frames} frames, {outcome.events} events")
 
 
-def _train(house: "House") -> None:
-    from viseon.demo.training import train
+def _trained(house: "House") -> Model:
+    from viseon.demo import train
 
     with Bar() as bar:
-        train(house, bar)
+
+        def tell(line: str) -> None:
+            bar.clear()
+            echo(line)
+
+        return train(house.platform(), bar, tell)

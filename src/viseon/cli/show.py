@@ -42,6 +42,10 @@ class Bar:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Make room for a line of text; the next call draws it again."""
         if self._visible and self._drawn:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

@@ -3,5 +3,7 @@
 from viseon.demo.headless import Outcome, run_headless
 from viseon.demo.past import Past
 from viseon.demo.serving import Serving
+from viseon.demo.shipped import register
+from viseon.demo.training import train
 
-__all__ = ["Outcome", "Past", "Serving", "run_headless"]
+__all__ = ["Outcome", "Past", "Serving", "register", "run_headless", "train"]

@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 
 from viseon.app import House
-from viseon.demo.shipped import STREAM, document, register
+from viseon.demo.shipped import STREAM, document
 from viseon.demo.truth import Ledger, world_of
-from viseon.schema import Event, Failed, StreamState
+from viseon.schema import Event, Failed, Model, StreamState
 from viseon.streams import Message, Status
 from viseon.streams.config import StreamSpec
 
@@ -46,6 +46,7 @@ class Outcome:
 
 def run_headless(
     house: House,
+    model: Model,
     *,
     seconds: float,
     out: Path | None = None,
@@ -57,8 +58,7 @@ def run_headless(
     Two runs give the same events, byte for byte. Raises Failed when the stream fails.
     """
     platform = house.platform()
-    register(house)
-    text = yaml.safe_dump(_document(seconds, out is not None), sort_keys=False)
+    text = yaml.safe_dump(_document(model, seconds, out), sort_keys=False)
     stream = platform.streams.apply(
         document=text, filename="entrance.yaml", directory=str(out.absolute()) if out else ""
     )
@@ -78,12 +78,12 @@ def run_headless(
     return Outcome(_rows(spec, status, events), status.frames, len(events))
 
 
-def _document(seconds: float, files: bool) -> dict[str, Any]:  # noqa: FBT001
+def _document(model: Model, seconds: float, out: Path | None) -> dict[str, Any]:
     """The demo's own document, as a recording that ends."""
-    plain: dict[str, Any] = yaml.safe_load(document())
+    plain: dict[str, Any] = yaml.safe_load(document(model))
     source = plain["source"] | {"realtime": False, "live": False, "duration_s": float(seconds)}
     sinks = [*plain["sinks"]]
-    if files:
+    if out is not None:
         sinks += [{"kind": "jsonl", "path": EVENTS}, {"kind": "video", "path": VIDEO}]
     return plain | {"stream": _NAME, "source": source, "sinks": sinks}
 

@@ -7,9 +7,9 @@ from fastapi import APIRouter
 from viseon.app import House
 from viseon.demo.past import Past
 from viseon.demo.routes import Demo, demo_routes
-from viseon.demo.shipped import STREAM, document, register
+from viseon.demo.shipped import STREAM, document
 from viseon.demo.truth import Ledger
-from viseon.schema import Stream
+from viseon.schema import Model, Stream
 from viseon.streams.config import StreamSpec
 
 _TRUTH_EVERY_S = 1.0
@@ -18,13 +18,11 @@ _TRUTH_EVERY_S = 1.0
 class Serving:
     """What `viseon demo` adds to a server. `start` before it serves, `stop` after."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, model: Model) -> None:
         self._platform = house.platform()
-        model = register(house)
         self.stream: Stream = self._platform.streams.apply(
-            document=document(), filename="entrance.yaml"
+            document=document(model), filename="entrance.yaml"
         )
-        self.model = model
         self.past = Past(house.settings.home)
         self._ledger = Ledger(StreamSpec.model_validate(self.stream.document))
         self._stopped = threading.Event()

@@ -10,7 +10,6 @@ from viseon.inference import register as number
 from viseon.schema import Digest, Model, Run, Signature
 
 STREAM = "entrance"
-TAG = "demo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +40,16 @@ class Shipped:
         return self.run.version
 
 
-def document() -> str:
-    """The stream's YAML."""
-    return files("viseon.demo").joinpath("entrance.yaml").read_text(encoding="utf-8")
+def document(model: Model) -> str:
+    """The stream's YAML, with that model."""
+    text = files("viseon.demo").joinpath("entrance.yaml").read_text(encoding="utf-8")
+    return text.replace("model: people@1\n", f"model: {model.ref}\n")
 
 
 def register(house: House) -> Model:
     """Put the shipped model and the run that made it into the catalog, unless they are there."""
     found = shipped()
-    platform = house.platform()
-    onnx = platform.blobs.put(found.onnx)
+    onnx = house.platform().blobs.put(found.onnx)
     draft = Model(
         name=found.name,
         number=0,
@@ -70,7 +69,7 @@ def register(house: House) -> Model:
         model = number(records, draft)
         if records.seek(Run, found.run.id) is None:
             records.put(found.run.id, found.run.model_copy(update={"model": model.ref}))
-    return model if TAG in model.tags else platform.models.tag(model.ref, TAG)
+    return model
 
 
 @cache
