@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from viseon.adapters.blobs import files as files_module
 from viseon.adapters.blobs.files import STALE_S, FileBlobs
 from viseon.schema import Failed, Invalid, NotFound, digest_of
 
@@ -39,6 +40,20 @@ def test_a_file_of_any_size_is_added_whole(blobs, tmp_path, size):
     path = tmp_path / "file"
     path.write_bytes(os.urandom(size))
     assert blobs.get(blobs.add(path)) == path.read_bytes()
+
+
+@pytest.mark.parametrize("count", [0, 35])
+def test_many_files_are_added_in_order_each_once(blobs, tmp_path, count, monkeypatch):
+    monkeypatch.setattr(files_module, "BATCH", 10)
+    paths = []
+    for n in range(count):
+        paths.append(tmp_path / f"{n}")
+        paths[-1].write_bytes(b"%d" % (n // 2) * (1 + 70_000 * (n == 1)))
+    digests = list(blobs.add_many(paths))
+    assert digests == [digest_of(p.read_bytes()) for p in paths]
+    assert blobs.missing(digests) == []
+    assert list(blobs.add_many(paths)) == digests
+    assert all(blobs.get(d) == p.read_bytes() for d, p in zip(digests[:9], paths, strict=False))
 
 
 def test_what_is_not_there_is_not_found(blobs):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from viseon import datasets
+from viseon.client import connect
 from viseon.schema import Conflict, Invalid, NotFound, digest_of
 
 
@@ -81,15 +82,22 @@ def test_what_a_format_wrote_changes_nothing_when_it_is_read_again(
         datasets.pull(platform, "shop", 1, into=out, format=format)
 
 
-def test_importing_again_sends_nothing_and_changes_nothing(platform, coco, monkeypatch):
+def test_importing_again_changes_nothing(platform, coco, house):
     datasets.import_folder(platform, coco, dataset="shop")
-    sent = []
-    add = type(platform.blobs).add
-    monkeypatch.setattr(
-        type(platform.blobs), "add", lambda self, path: sent.append(path) or add(self, path)
-    )
+    stored = sorted((house.settings.home / "blobs").rglob("*"))
     assert datasets.import_folder(platform, coco, dataset="shop").unchanged == 3
-    assert [p.name for p in sent] == ["rows.jsonl"]
+    assert sorted((house.settings.home / "blobs").rglob("*")) == stored
+
+
+def test_only_bytes_the_server_lacks_travel(house, served, coco):
+    far = connect("http://testserver", http=served)
+    datasets.import_folder(far, coco, dataset="shop")
+    picture(coco / "images" / "new.jpg", seed=5)
+    sent = []
+    served.event_hooks["request"] = [lambda r: sent.append((r.method, r.url.path))]
+    assert datasets.import_folder(far, coco / "images", dataset="shop").added == 1
+    uploads = [path for method, path in sent if (method, path) == ("POST", "/v1/blobs")]
+    assert len(uploads) == 2  # the new picture, and the list of all
 
 
 def test_a_pull_goes_on_where_it_was_interrupted(platform, coco, tmp_path):

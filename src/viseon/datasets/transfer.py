@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
@@ -38,7 +37,6 @@ Progress = Callable[[float, str], None]
 """How much is done, from 0 to 1, and what is being done."""
 
 THREADS = 8
-BATCH = 1000
 CHUNK = 1 << 20
 
 
@@ -84,9 +82,8 @@ def import_folder(
     for file in files:
         if file.annotation is not None:
             check_classes(file.filename, file.annotation, target)
-    digests = _hashed([f.path for f in files], lambda n: say(0.3 * n, "hashing"))
-    wanted = {d: f.path for d, f in zip(digests, files, strict=True)}
-    _send(platform.blobs, wanted, lambda n: say(0.3 + 0.6 * n, "sending"))
+    stored = platform.blobs.add_many(file.path for file in files)
+    digests = list(_counted(stored, len(files), lambda n: say(0.1 + 0.8 * n, "storing")))
     say(0.9, "adding")
     if target.head < 0:
         platform.datasets.create(name=dataset, task=target.task, classes=target.classes)
@@ -205,26 +202,9 @@ def _target(platform: Place, name: str, classes: tuple[str, ...]) -> Dataset:
         return Dataset(name=name, classes=classes, head=-1, created=datetime.now(UTC))
 
 
-def _hashed(paths: Sequence[Path], say: Callable[[float], None]) -> list[Digest]:
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(_counted(pool.map(_digest, paths), len(paths), say))
-
-
 def _digest(path: Path) -> Digest:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _send(blobs: BlobStore, files: dict[Digest, Path], say: Callable[[float], None]) -> None:
-    missing = [d for batch in _batches(files) for d in blobs.missing(batch)]
-
-    def send(digest: Digest) -> None:
-        if blobs.add(files[digest]) != digest:
-            raise Failed(f"{files[digest]} changed while it was read", fix="import it again")
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        for _ in _counted(pool.map(send, missing), len(missing), say):
-            pass
 
 
 def _row(file: LabelledFile, digest: Digest) -> bytes:
@@ -280,12 +260,6 @@ def _counted(values: Iterable[T], total: int, say: Callable[[float], None]) -> I
         yield value
         if number % step == 0 or number == total:
             say(number / total)
-
-
-def _batches(values: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(values)
-    while batch := list(islice(rest, BATCH)):
-        yield batch
 
 
 def _silence(done: float, stage: str) -> None:

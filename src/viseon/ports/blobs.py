@@ -18,6 +18,13 @@ class BlobStore(Protocol):
         """Store a file's bytes without holding them in memory."""
         ...
 
+    def add_many(self, paths: Iterable[Path]) -> Iterator[Digest]:
+        """Store many files; their digests in order, each once its bytes are safe.
+
+        Cheaper than one by one; bytes that are there already do not travel.
+        """
+        ...
+
     def get(self, digest: Digest) -> bytes:
         """The bytes. Raises NotFound; never returns bytes with another digest."""
         ...

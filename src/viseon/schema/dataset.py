@@ -1,5 +1,6 @@
 """Datasets, samples and frozen versions."""
 
+import re
 import unicodedata
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -25,15 +26,18 @@ Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
+_BROKEN = re.compile("[\x00-\x1f\x7f\\\\\ud800-\udfff]")
+_NOWHERE = re.compile(r"(?:^|/)\.{0,2}(?:/|$)")
+
+
 def _filename(name: str) -> str:
-    name = unicodedata.normalize("NFC", name)
-    parts = name.split("/")
-    if len(name.encode(errors="surrogatepass")) > 1024:
-        raise ValueError("is longer than 1024 bytes")
-    if any(part in ("", ".", "..") for part in parts):
+    name = name if name.isascii() else unicodedata.normalize("NFC", name)
+    if _NOWHERE.search(name):
         raise ValueError(f"{name!r} must be a relative path without '.', '..' or empty parts")
-    if any(ord(c) < 32 or c == "\x7f" or "\ud800" <= c <= "\udfff" or c == "\\" for c in name):
+    if _BROKEN.search(name):
         raise ValueError(f"{name!r} holds a control character, a backslash or broken Unicode")
+    if len(name) > 255 and len(name.encode()) > 1024:
+        raise ValueError("is longer than 1024 bytes")
     return name
 
 

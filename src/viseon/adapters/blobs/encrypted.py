@@ -61,6 +61,9 @@ class EncryptedBlobs:
                 self._store(digest, file)
         return digest
 
+    def add_many(self, paths: Iterable[Path]) -> Iterator[Digest]:
+        yield from map(self.add, paths)
+
     def get(self, digest: Digest) -> bytes:
         with self.open(digest) as file:
             return file.read()

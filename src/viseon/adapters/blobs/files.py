@@ -9,12 +9,17 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from viseon.adapters.blobs.durable import can_sync_everything, sync_everything, sync_folder
 from viseon.schema import Busy, Digest, Failed, Invalid, NotFound
 
 CHUNK = 1 << 20
+BATCH = 1000
+"""Small files that reach the disk together."""
+
 STALE_S = 24 * 3600
 """A temporary file older than this belongs to a process that died."""
 
@@ -54,6 +59,25 @@ class FileBlobs:
                 digest = hasher.hexdigest()
                 name(digest)
         return digest
+
+    def add_many(self, paths: Iterable[Path]) -> Iterator[Digest]:
+        if not can_sync_everything():
+            yield from map(self.add, paths)
+            return
+        self._folder(self._root / "tmp", sync=False)
+        named: list[Digest] = []
+        rest = iter(paths)
+        while batch := list(islice(rest, BATCH)):
+            with self._staged(batch) as (digests, fresh):
+                sync_everything(self._root)  # contents before names
+                yield from named
+                for digest, path in fresh.items():
+                    target = self._path(digest)
+                    self._folder(target.parent, sync=False)
+                    os.replace(path, target)
+                named = digests
+        sync_everything(self._root)
+        yield from named
 
     def get(self, digest: Digest) -> bytes:
         with self._raw(digest) as file:
@@ -121,19 +145,41 @@ class FileBlobs:
             raise NotFound(f"no blob {digest[:12]}…") from None
 
     @contextmanager
+    def _staged(self, paths: list[Path]) -> Iterator[tuple[list[Digest], dict[Digest, Path]]]:
+        """The files' digests, and a temporary copy of each that is not stored yet."""
+        fresh: dict[Digest, Path] = {}
+        try:
+            with _explained():
+                digests = [self._stage(path, fresh) for path in paths]
+            yield digests, fresh
+        except BaseException:
+            for path in fresh.values():
+                path.unlink(missing_ok=True)
+            raise
+
+    def _stage(self, path: Path, fresh: dict[Digest, Path]) -> Digest:
+        if path.stat().st_size >= CHUNK:
+            return self.add(path)
+        data = path.read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        if digest not in fresh and not self._path(digest).exists():
+            fresh[digest] = copy = self._root / "tmp" / secrets.token_hex(16)
+            handle = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+            try:
+                _write(handle, data)
+            finally:
+                os.close(handle)
+        return digest
+
+    @contextmanager
     def _incoming(self) -> Iterator[tuple[BinaryIO, Callable[[Digest], None]]]:
         """A temporary file, and the function that gives it its name once all is written."""
         folder = self._root / "tmp"
         self._folder(folder)
         path = folder / secrets.token_hex(16)
         try:
-            with path.open("xb") as file:
+            with _explained(), path.open("xb") as file:
                 yield file, lambda digest: self._name(file, path, digest)
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise Busy("the disk of the store is full", fix="free some space") from None
-            raise
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -145,13 +191,14 @@ class FileBlobs:
         target = self._path(digest)
         self._folder(target.parent)
         os.replace(path, target)
-        _sync(target.parent)
+        sync_folder(target.parent)
 
-    def _folder(self, path: Path) -> None:
+    def _folder(self, path: Path, *, sync: bool = True) -> None:
         if path not in self._shards:
             if not path.is_dir():
                 path.mkdir(parents=True, exist_ok=True)
-                _sync(path.parent)
+                if sync:
+                    sync_folder(path.parent)
             self._shards.add(path)
 
 
@@ -197,9 +244,17 @@ def _damaged(digest: Digest) -> Failed:
     )
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _write(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Busy("the disk of the store is full", fix="free some space") from None
+        raise

@@ -22,6 +22,9 @@ class MemoryBlobs:
     def add(self, path: Path) -> Digest:
         return self.put(path.read_bytes())
 
+    def add_many(self, paths: Iterable[Path]) -> Iterator[Digest]:
+        yield from map(self.add, paths)
+
     def get(self, digest: Digest) -> bytes:
         try:
             return self._data[digest]

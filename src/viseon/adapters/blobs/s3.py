@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
@@ -101,6 +102,12 @@ class S3Blobs:
         if digest not in self:
             self._send(self._key(digest), path, digest)
         return digest
+
+    def add_many(self, paths: Iterable[Path]) -> Iterator[Digest]:
+        rest = iter(paths)
+        with ThreadPoolExecutor(THREADS) as pool:
+            while batch := list(islice(rest, 100)):
+                yield from pool.map(self.add, batch)
 
     def get(self, digest: Digest) -> bytes:
         with self._spoken(digest):

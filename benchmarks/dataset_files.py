@@ -1,0 +1,99 @@
+"""10,000 pictures of 20 kB: import, commit, +300, diff, pull; and `dvc add` on the same files.
+
+    python benchmarks/dataset_files.py [--files 10000] [--dvc path/to/dvc]
+"""
+
+import argparse
+import hashlib
+import shutil
+import subprocess
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+
+from viseon.adapters.blobs.files import FileBlobs
+from viseon.adapters.sql import open_store
+from viseon.datasets import Datasets, import_folder, pull
+from viseon.schema import Principal, Role, Scope
+
+SCOPE = Scope(principal=Principal(name="bench", role=Role.ADMIN))
+
+
+def make(root, start, count):
+    root.mkdir(parents=True, exist_ok=True)
+    for n in range(start, start + count):
+        pixels = np.random.default_rng(n).integers(0, 255, (146, 146, 3), np.uint8)
+        cv2.imwrite(str(root / f"{n:06d}.jpg"), pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])
+
+
+def timed(label, work, bar=None):
+    start = time.perf_counter()
+    result = work()
+    took = time.perf_counter() - start
+    print(f"{label:<42}{took:9.3f} s" + (f"   bar {bar} s" if bar else ""), flush=True)
+    return took, result
+
+
+def size(root):
+    """Bytes on the disk, as `du` counts them."""
+    return sum(p.lstat().st_blocks * 512 for p in root.rglob("*") if p.is_file())
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--files", type=int, default=10_000)
+    arguments.add_argument("--dvc", default=shutil.which("dvc"))
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory(prefix="viseon-bench-") as scratch:
+        run(Path(scratch), given)
+
+
+def run(scratch, given):
+    data = scratch / "data"
+    make(data, 0, given.files)
+    bytes_in = sum(p.stat().st_size for p in data.iterdir())
+    print(f"{given.files} files, {bytes_in / given.files / 1000:.1f} kB each")
+    hashed, _ = timed("hashlib alone", lambda: [hashlib.sha256(p.read_bytes()).hexdigest() for p in data.iterdir()])
+    dvc = bench_dvc(scratch, data, given.dvc)
+
+    home = scratch / "home"
+    store = open_store(f"sqlite:///{home / 'viseon.db'}")
+    blobs = FileBlobs(home / "blobs")
+    datasets = Datasets(catalog=store.catalog(SCOPE), blobs=blobs, now=lambda: datetime.now(UTC))
+    platform = SimpleNamespace(blobs=blobs, datasets=datasets)
+    took, _ = timed("import", lambda: import_folder(platform, data, dataset="shop"), 60)
+    timed("commit", lambda: datasets.commit("shop"))
+    ours = size(home)
+    print(f"{'disk, of the files themselves':<42}{ours / size(data):9.3f} x   bar 1.05 x")
+    before = sum(1 for _ in blobs.digests())
+    make(data, given.files, 300)
+    timed("import +300 (all files looked at again)", lambda: import_folder(platform, data, dataset="shop"))
+    timed("commit +300", lambda: datasets.commit("shop"), 0.3)
+    print(f"{'new blobs':<42}{sum(1 for _ in blobs.digests()) - before:9d}     must be 300")
+    _, diff = timed("diff", lambda: datasets.diff("shop", old=1, new=2), 0.1)
+    assert diff.added == 300
+    timed("pull", lambda: pull(platform, "shop", into=scratch / "out"))
+    if dvc:
+        print(f"{'import: times faster than dvc add':<42}{dvc / took:9.2f} x   bar 3 x")
+    store.close()
+
+
+def bench_dvc(scratch, data, dvc):
+    if not dvc:
+        print("dvc is not installed: no ratio")
+        return None
+    repository = scratch / "dvc"
+    shutil.copytree(data, repository / "data")
+    subprocess.run([dvc, "init", "-q", "--no-scm"], cwd=repository, check=True)
+    subprocess.run([dvc, "config", "core.analytics", "false"], cwd=repository, check=True)
+    took, _ = timed("dvc add", lambda: subprocess.run([dvc, "add", "-q", "data"], cwd=repository, check=True))
+    return took
+
+
+if __name__ == "__main__":
+    main()
