@@ -176,7 +176,11 @@ def _posed(detections, random, *, shake):
     box = detections.xyxy[:, None]
     points = box[..., :2] + (box[..., 2:] - box[..., :2]) * grid
     points = points + random.normal(0, 1, points.shape) * shake
-    seen = (random.random((*points.shape[:2], 1)) < 0.8) * 2 if not shake else np.ones((*points.shape[:2], 1))
+    seen = (
+        (random.random((*points.shape[:2], 1)) < 0.8) * 2
+        if not shake
+        else np.ones((*points.shape[:2], 1))
+    )
     if not shake and len(points):
         seen[0] = 0  # an object nobody labelled
     keypoints = np.concatenate([points, seen], axis=2).astype(np.float32)

@@ -80,7 +80,9 @@ def test_giou_is_at_most_iou_and_ios_at_least(a, b):
 @given(boxes(6), st.integers(-50, 50), st.sampled_from([0.25, 0.5, 2.0, 4.0]))
 @laws
 def test_overlaps_do_not_change_when_everything_moves_and_grows(box, shift, scale):
-    np.testing.assert_allclose(iou(box, box), iou((box + shift) * scale, (box + shift) * scale), atol=1e-5)
+    np.testing.assert_allclose(
+        iou(box, box), iou((box + shift) * scale, (box + shift) * scale), atol=1e-5
+    )
 
 
 def test_large_sets_overlap_as_small_ones_do():
@@ -128,7 +130,10 @@ def test_merging_covers_every_box_and_keeps_the_best_scores(found):
     merged = found.merged()
     for box, class_id in zip(found.xyxy, found.class_id, strict=True):
         same = merged.class_id == class_id
-        assert ((merged.xyxy[same][:, :2] <= box[:2]).all(1) & (merged.xyxy[same][:, 2:] >= box[2:]).all(1)).any()
+        assert (
+            (merged.xyxy[same][:, :2] <= box[:2]).all(1)
+            & (merged.xyxy[same][:, 2:] >= box[2:]).all(1)
+        ).any()
     if len(found):
         assert merged.score.max() == found.score.max()
 
@@ -194,7 +199,9 @@ def test_compressed_masks_equal_those_of_pycocotools():
     dense = random.random((4, 200, 300)) < np.array([0.001, 0.1, 0.5, 0.999])[:, None, None]
     dense[0, 50:150, 60:200] = True
     theirs = coco_mask.encode(np.asfortranarray(dense.transpose(1, 2, 0).astype(np.uint8)))
-    assert [r["counts"] for r in to_coco_rle(encode(dense))] == [t["counts"].decode() for t in theirs]
+    assert [r["counts"] for r in to_coco_rle(encode(dense))] == [
+        t["counts"].decode() for t in theirs
+    ]
 
 
 def test_runs_that_do_not_fill_the_frame_are_refused():
@@ -205,7 +212,9 @@ def test_runs_that_do_not_fill_the_frame_are_refused():
 point = st.tuples(st.integers(-20, 120), st.integers(-20, 120))
 
 
-@given(st.lists(point, min_size=3, max_size=8, unique=True), st.lists(point, min_size=1, max_size=20))
+@given(
+    st.lists(point, min_size=3, max_size=8, unique=True), st.lists(point, min_size=1, max_size=20)
+)
 @laws
 def test_zone_membership_equals_shapely_border_included(ring, points):
     shape = shapely.Polygon(ring)
@@ -268,7 +277,9 @@ def test_groups_are_the_connected_clusters(points, radius):
 
 def test_a_homography_maps_its_points_and_back():
     image = [(100, 700), (1180, 690), (800, 300), (480, 310), (640, 500)]
-    truth = Homography([(0, 0), (1280, 0), (1280, 720), (0, 720)], [(-8, 40), (8, 40), (3, 2), (-3, 2)])
+    truth = Homography(
+        [(0, 0), (1280, 0), (1280, 720), (0, 720)], [(-8, 40), (8, 40), (3, 2), (-3, 2)]
+    )
     world = truth.to_world(image)
     fitted = Homography(image, world)
     np.testing.assert_allclose(fitted.to_world(image), world, atol=1e-6)
@@ -318,7 +329,9 @@ class _Textbook:
         self.k = constants
         self.mean = np.concatenate([seen, np.zeros(4)])
         size = np.tile(np.maximum(seen[2:], 1), 2)
-        self.cov = np.diag(np.concatenate([(size * constants._START_P) ** 2, (size * constants._START_V) ** 2]))
+        self.cov = np.diag(
+            np.concatenate([(size * constants._START_P) ** 2, (size * constants._START_V) ** 2])
+        )
 
     def predict(self, dt):
         k, size = self.k, np.tile(np.maximum(self.mean[2:4], 1), 2)

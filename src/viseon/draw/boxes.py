@@ -22,7 +22,7 @@ def boxes(
     tints = [colour(i) for i in detections.class_id.tolist()] if colours is None else list(colours)
     corners = np.round(detections.xyxy).astype(int).tolist()
     for (x1, y1, x2, y2), tint in zip(corners, tints, strict=True):
-        cv2.rectangle(image, (x1, y1), (x2, y2), tint, stroke(image), cv2.LINE_AA)
+        cv2.rectangle(image, (x1, y1), (x2, y2), tint, stroke(image))
     if texts:
         labels(image, texts, [(x1, y1) for x1, y1, _, _ in corners], colours=tints)
     return image

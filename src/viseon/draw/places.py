@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from viseon.draw.labels import caption
 from viseon.draw.palette import Colour, Image, stroke
+from viseon.draw.shapes import fill
 
 
 class Counted(Protocol):
@@ -80,17 +81,10 @@ def zone(
 ) -> Image:
     """Draw a zone's polygon, its holes left clear, and how many are inside. Changes `image`."""
     rings = [np.round(r).astype(np.int32) for r in (watched.corners, *watched.holes)]
-    outer = rings[0]
-    x1, y1 = np.maximum(outer.min(axis=0), 0)
-    x2, y2 = np.minimum(outer.max(axis=0) + 1, image.shape[1::-1])
-    if x2 > x1 and y2 > y1:
-        part = image[y1:y2, x1:x2]
-        filled = part.copy()
-        cv2.fillPoly(filled, [r - (x1, y1) for r in rings], tint)
-        cv2.addWeighted(filled, opacity, part, 1 - opacity, 0, dst=part)
+    fill(image, rings, tint, opacity)
     cv2.polylines(image, rings, True, tint, stroke(image), cv2.LINE_AA)
     text = f"{name} {watched.count}".strip()
-    middle = outer.mean(axis=0)
+    middle = rings[0].mean(axis=0)
     caption(image, text, (float(middle[0]), float(middle[1])))
     return image
 
