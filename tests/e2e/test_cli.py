@@ -145,3 +145,18 @@ def test_sigterm_ends_the_server_quickly_and_cleanly(serving):
     with serving() as (_, process):
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) in (0, -signal.SIGTERM)
+
+
+def test_a_video_is_tracked_without_a_store(viseon, box_model, crossing_video, tmp_path, home):
+    done = viseon(
+        "track", crossing_video, "--model", box_model, "--line", "gate=0.5,1,0.5,0",
+        "--zone", "right=0.5,0,1,0,1,1,0.5,1", "-o", tmp_path / "out.mp4",
+        "--events", tmp_path / "events.jsonl",
+    )  # fmt: skip
+    counts = json.loads(done.stdout)
+    assert counts["frames"] == 40
+    assert counts["gate"] == {"in": 1, "out": 1}
+    assert cv2.VideoCapture(str(tmp_path / "out.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 40
+    kinds = [json.loads(e)["kind"] for e in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert kinds.count("crossed") == 2
+    assert not home.exists()

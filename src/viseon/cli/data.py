@@ -100,15 +100,13 @@ def _add_pull(cli: typer.Typer, opened: Opened) -> None:
     def pull_(
         version: str = typer.Argument(help="shop@3, or shop for the latest."),
         into: Path = typer.Argument(help="Folder to fill; created if needed."),
-        format: str = typer.Option("", help="Lay out as coco, yolo …; else the files as they were."),
+        format: str = typer.Option("", help="Lay out as coco, yolo …; else files as they were."),
     ) -> None:
         """Write a version's files, byte for byte, with their annotations."""
         platform = opened()
         name, number = version_number(platform, version)
         with Bar() as bar:
-            done = pull(
-                platform, name, number, into=into, format=format or None, progress=bar
-            )
+            done = pull(platform, name, number, into=into, format=format or None, progress=bar)
         typer.echo(done.model_dump_json(indent=2))
 
 

@@ -13,6 +13,7 @@ from viseon.cli.demo import add_demo
 from viseon.cli.models import add_models
 from viseon.cli.plumbing import Opened, add_plumbing
 from viseon.cli.serve import add_serve
+from viseon.cli.track import add_track
 from viseon.cli.watch import add_events, add_watch
 from viseon.cli.worker import add_worker
 from viseon.client import connect
@@ -71,6 +72,7 @@ def build_cli(opened: Opened) -> typer.Typer:
     add_data(cli, opened)
     add_watch(cli, opened)
     add_demo(cli)
+    add_track(cli)
     add_serve(cli)
     add_worker(cli)
     groups = add_plumbing(cli, opened)

@@ -30,14 +30,10 @@ def add_models(group: typer.Typer, opened: Opened) -> None:
         """Register a model: looks into the file, decides how it is fed and read, and says why."""
         if not path.is_file():
             raise NotFound(f"path: there is no file {path}", fix="check the path to the ONNX file")
-        names: tuple[str, ...] = ()
-        if classes is not None:
-            if not classes.is_file():
-                raise NotFound(f"--classes: there is no file {classes}", fix="check the path")
-            names = read_classes(classes.read_text(encoding="utf-8"), where=classes.name)
+        names = names_in(classes)
         platform = opened()
         model = platform.models.add(
-            name=name or _name(path),
+            name=name or name_of(path),
             onnx=platform.blobs.add(path),
             classes=names,
             overrides=_overrides(decoder, set_),
@@ -78,5 +74,15 @@ def _value(text: str) -> Any:
     return yaml.safe_load(text)
 
 
-def _name(path: Path) -> str:
+def names_in(classes: Path | None) -> tuple[str, ...]:
+    """The class names in a file; none without one. Raises NotFound or Invalid."""
+    if classes is None:
+        return ()
+    if not classes.is_file():
+        raise NotFound(f"--classes: there is no file {classes}", fix="check the path")
+    return read_classes(classes.read_text(encoding="utf-8"), where=classes.name)
+
+
+def name_of(path: Path) -> str:
+    """A name made of a file's."""
     return re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:63] or "model"

@@ -7,6 +7,8 @@ from types import TracebackType
 
 import typer
 
+from viseon.streams import Message, Status
+
 WIDTH = 30
 
 
@@ -59,3 +61,10 @@ class Bar:
         full = round(done * WIDTH)
         sys.stderr.write(f"\r\x1b[K{'━' * full}{'╌' * (WIDTH - full)} {done:4.0%} {stage}")
         sys.stderr.flush()
+
+
+def draw_status(bar: Bar, message: Message) -> None:
+    """How far a stream is."""
+    if isinstance(message, Status):
+        done = message.frames / message.total if message.total else 0.0
+        bar(done, f"frame {message.frames}, {message.fps:.0f} fps, {message.events} events")

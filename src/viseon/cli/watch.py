@@ -6,9 +6,9 @@ from pathlib import Path
 import typer
 
 from viseon.cli.plumbing import Opened
-from viseon.cli.show import Bar, echo, table
+from viseon.cli.show import Bar, draw_status, echo, table
 from viseon.schema import Event, Failed, NotFound, Stream, StreamState, Trace
-from viseon.streams import Message, Status
+from viseon.streams import Status
 
 PANEL = "Run"
 
@@ -73,18 +73,12 @@ def _run_here(stream: Stream) -> Status:
     try:
         with Bar() as bar:
             return house.run_stream(
-                stream, on_message=lambda m: _draw(bar, m), stopped=lambda: stopping
+                stream, on_message=lambda m: draw_status(bar, m), stopped=lambda: stopping
             )
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
         house.close()
-
-
-def _draw(bar: Bar, message: Message) -> None:
-    if isinstance(message, Status):
-        done = message.frames / message.total if message.total else 0.0
-        bar(done, f"frame {message.frames}, {message.fps:.0f} fps, {message.events} events")
 
 
 def _summary(stream: Stream, status: Status) -> None:
