@@ -21,7 +21,7 @@ def add_track(cli: typer.Typer) -> None:
     """Add the command."""
 
     @cli.command(rich_help_panel=PANEL)
-    def track(
+    def track(  # noqa: PLR0913 (each is an option people type)
         video: Path = typer.Argument(help="A video file."),
         model: str = typer.Option(..., "--model", "-m", help="An ONNX file, or NAME@NUMBER."),
         classes: Path | None = typer.Option(None, help="File with one class name per line."),
