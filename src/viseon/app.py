@@ -32,6 +32,7 @@ from viseon.platform import SERVICES, Platform
 from viseon.plugins import find as find_plugin
 from viseon.ports import Catalog, EventLog, Launcher, Preview
 from viseon.rest.fetch import Fetcher
+from viseon.runs import Runs
 from viseon.schema import (
     Forbidden,
     Invalid,
@@ -140,6 +141,7 @@ class House:
         platform = Platform(
             blobs=blobs,
             datasets=Datasets(catalog, blobs, now),
+            runs=Runs(catalog, blobs, OpencvImages(), now),
             models=Models(catalog, blobs, now),
             deployments=Deployments(
                 catalog, blobs, self.model_server, now, workspace=scope.workspace

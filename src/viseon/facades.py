@@ -185,7 +185,8 @@ class Deploy:
 
     def __call__(self, picture: Any, *, score: float | None = None) -> Detections:
         """What is in a picture: a path, the bytes of a file, or BGR pixels."""
-        return self._loaded(picture, score=score)
+        found: Detections = self._loaded(picture, score=score)
+        return found
 
     predict = __call__
 

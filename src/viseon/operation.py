@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property, wraps
-from typing import Annotated, Any, Literal, Protocol, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, Literal, Protocol, TypeVar, get_type_hints, overload
 
 from pydantic import Field, TypeAdapter, ValidationError, create_model
 
@@ -174,15 +174,25 @@ def bind(service: Any, binding: Binding) -> None:
     service._binding = binding
 
 
+@overload
+def operation(verb: Verb, path: str, *, needs: Role, secret: bool = False) -> Callable[[F], F]: ...
+
+
+@overload
+def operation(
+    verb: Verb, path: str, *, needs: Role, takes: Resources, secret: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Job]]: ...
+
+
 def operation(
     verb: Verb, path: str, *, needs: Role, takes: Resources | None = None, secret: bool = False
-) -> Callable[[F], F]:
+) -> Callable[[Any], Any]:
     """Publish a service method at `verb /v1{path}` for those whose role includes `needs`.
 
     `takes` makes it long; `secret` says its answer may be shown once but never stored.
     """
 
-    def publish(method: F) -> F:
+    def publish(method: Callable[..., Any]) -> Callable[..., Any]:
         found: list[Operation] = []
 
         def read() -> Operation:
@@ -197,7 +207,7 @@ def operation(
             return _perform(read(), self, args, kwargs)
 
         called.__operation__ = read  # type: ignore[attr-defined]
-        return cast(F, called)
+        return called
 
     return publish
 

@@ -9,10 +9,12 @@ from viseon.events import Events
 from viseon.jobs import Jobs
 from viseon.models import Models
 from viseon.ports import BlobStore
+from viseon.runs import Runs
 from viseon.streams import Streams
 
 SERVICES: dict[str, type] = {
     "datasets": Datasets,
+    "runs": Runs,
     "models": Models,
     "deployments": Deployments,
     "streams": Streams,
@@ -29,6 +31,7 @@ class Platform:
 
     blobs: BlobStore
     datasets: Datasets
+    runs: Runs
     models: Models
     deployments: Deployments
     streams: Streams

@@ -14,6 +14,7 @@ from viseon.cli.models import add_models
 from viseon.cli.plumbing import Opened, add_plumbing
 from viseon.cli.serve import add_serve
 from viseon.cli.track import add_track
+from viseon.cli.train import add_train
 from viseon.cli.watch import add_events, add_watch
 from viseon.cli.worker import add_worker
 from viseon.client import connect
@@ -70,6 +71,7 @@ def build_cli(opened: Opened) -> typer.Typer:
             raise typer.Exit
 
     add_data(cli, opened)
+    add_train(cli, opened)
     add_watch(cli, opened)
     add_demo(cli)
     add_track(cli)

@@ -2,12 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import typer
 from pydantic import ValidationError
 
 from viseon.cli.plumbing import Opened
+from viseon.cli.settings_given import given_settings
 from viseon.models import Overrides, read_classes
 from viseon.schema import Invalid, Model, NotFound
 
@@ -51,27 +51,12 @@ def _explain(model: Model) -> None:
 
 
 def _overrides(decoder: str, pairs: list[str]) -> Overrides:
-    given: dict[str, Any] = {"decoder": decoder} if decoder else {}
-    for pair in pairs:
-        key, found, value = pair.partition("=")
-        if not found:
-            raise Invalid(f"--set {pair!r}: there is no `=`", fix="--set color=bgr")
-        place = given
-        *outer, last = key.split(".")
-        for part in outer:
-            place = place.setdefault(part, {})
-        place[last] = _value(value)
+    given = ({"decoder": decoder} if decoder else {}) | given_settings(pairs)
     try:
         return Overrides.model_validate(given)
     except ValidationError as error:
         known = ", ".join(Overrides.model_fields)
         raise Invalid.because(error.errors()[0], where="--set ", fix=f"known: {known}") from error
-
-
-def _value(text: str) -> Any:
-    import yaml
-
-    return yaml.safe_load(text)
 
 
 def names_in(classes: Path | None) -> tuple[str, ...]:
