@@ -282,7 +282,8 @@ class House:
             )
 
     def _dispatcher(self, catalog: Catalog, scope: Scope) -> Dispatcher:
-        return Dispatcher(catalog, scope, self.launcher, self.probe, now)
+        runs = Runs(catalog, self._blobs(scope.workspace), OpencvImages(), now)
+        return Dispatcher(catalog, scope, self.launcher, self.probe, now, runs.abandon)
 
     def _entered(self, scope: Scope, workspace: str) -> Scope:
         if workspace == scope.workspace:

@@ -16,7 +16,7 @@ from viseon.plugins import find as find_plugin
 from viseon.ports import BlobStore, Catalog, Images, Records, Report, Trained
 from viseon.runs.data import VersionData, find_version
 from viseon.runs.evaluate import compare, detect
-from viseon.runs.record import LOST, RunReport, end, recorded, settled
+from viseon.runs.record import RunReport, end, recorded, settled
 from viseon.schema import (
     Clock,
     Conflict,
@@ -178,11 +178,11 @@ class Runs:
         return self.get(run).history
 
     def abandon(self, job: Job) -> None:
-        """Mark what a dead job was training as failed; its checkpoint stays for `resume`."""
+        """End the runs of a job that died or was ended; their checkpoints stay for `resume`."""
         with self._catalog.read() as records:
-            lost = records.find(Run, where={"job": job.id})
-        for run in lost:
-            end(self._catalog, self._now, run.id, RunState.FAILED, reason=job.reason or LOST)
+            left = [settled(run, job) for run in records.find(Run, where={"job": job.id})]
+        for run in left:
+            end(self._catalog, self._now, run.id, run.state, reason=run.reason)
 
     def _train(self, run: Run, plugin: Plugin[Any, Any], report: Report) -> Run:
         with recorded(run, self._catalog, self._blobs, report, self._now) as said:
