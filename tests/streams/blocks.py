@@ -46,12 +46,15 @@ sinks:
 
 
 class Options(Noun):
-    slow_s: float = 0.0
+    spin: bool = True
 
 
 class BlocksBackend:
     inputs = (Tensor("x", (None, 3, HEIGHT, WIDTH), "float32"),)
-    outputs = (Tensor("boxes", (None, None, 4), "float32"), Tensor("scores", (None, None, 2), "float32"))
+    outputs = (
+        Tensor("boxes", (None, None, 4), "float32"),
+        Tensor("scores", (None, None, 2), "float32"),
+    )
     metadata: dict[str, str] = {}
 
     def __init__(self, config, path):

@@ -1,14 +1,13 @@
 """A stream's process as a program: `child_main.py HOME STREAM`."""
 
 import sys
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import blocks
 
 from viseon.schema import Stream
 from viseon.streams import run_stream, serve_child
-from dataclasses import replace
 
 
 def main(home, name):

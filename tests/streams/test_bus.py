@@ -89,7 +89,11 @@ def test_a_reader_that_is_gone_is_no_reason_to_stop():
 
 def test_listeners_hear_their_own_stream_of_their_own_workspace():
     hub = Hub()
-    with hub.subscribe("a", "hall") as one, hub.subscribe("a") as every, hub.subscribe("b") as other:
+    with (
+        hub.subscribe("a", "hall") as one,
+        hub.subscribe("a") as every,
+        hub.subscribe("b") as other,
+    ):
         hub.publish("a", "hall", status(1))
         hub.publish("a", "yard", status(2))
         assert [one.next(0).message.frames] == [1]

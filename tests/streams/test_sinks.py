@@ -36,9 +36,13 @@ def context(size=(160, 120), **more):
 
 def moment(index=0, events=(), *, size=(160, 120), final=False):
     pixels = np.full((size[1], size[0], 3), 40, np.uint8)
-    tracks = Tracks(Detections(np.array([[10, 10, 40, 60]], np.float32)), np.array([3]), index / 10, index)
+    tracks = Tracks(
+        Detections(np.array([[10, 10, 40, 60]], np.float32)), np.array([3]), index / 10, index
+    )
     counts = {"door": {"in": 1, "out": 0}, "room": {"inside": 2, "entered": 2, "left": 0}}
-    return Moment(Frame(pixels, index, index / 10), tracks, ("block",), tuple(events), counts, final=final)
+    return Moment(
+        Frame(pixels, index, index / 10), tracks, ("block",), tuple(events), counts, final=final
+    )
 
 
 def sink(kind, made_for=None, **options):
@@ -170,7 +174,9 @@ class Broken:
 
 
 def test_a_sink_that_fails_is_named():
-    outlets = Outlets([Outlet("sink 'a'", Broken()), Outlet("sink 'b'", Broken(write=OSError(28, "No space")))])
+    outlets = Outlets(
+        [Outlet("sink 'a'", Broken()), Outlet("sink 'b'", Broken(write=OSError(28, "No space")))]
+    )
     with pytest.raises(Failed, match=r"^sink 'b': No space"):
         outlets.write(moment())
 

@@ -20,7 +20,9 @@ SLOW = blocks.YAML.replace("path: film}", "path: film, realtime: true, fps: 10}"
 
 
 def spawn(*command):
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
 
 
 class Yard:
