@@ -12,7 +12,7 @@ from viseon.schema import Invalid, NotFound, Noun
 
 C = TypeVar("C", bound=Noun)
 T = TypeVar("T")
-Kind = Literal["trainer", "backend", "tracker", "source", "sink", "format"]
+Kind = Literal["trainer", "backend", "tracker", "source", "sink", "format", "exporter"]
 
 
 @dataclass(frozen=True, slots=True)

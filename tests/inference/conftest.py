@@ -25,7 +25,9 @@ def make_onnx(tmp_path):
         nodes = [
             helper.make_node("Cast", [name], ["as_float"], to=TensorProto.FLOAT),
             helper.make_node("Mul", ["as_float", "nought"], ["zero"]),
-            helper.make_node("ReduceMax", ["zero"], ["flat"], axes=list(range(1, rank)), keepdims=0),
+            helper.make_node(
+                "ReduceMax", ["zero"], ["flat"], axes=list(range(1, rank)), keepdims=0
+            ),
         ]
         weights = [numpy_helper.from_array(np.zeros((), np.float32), "nought")]
         declared = []

@@ -54,7 +54,9 @@ V8_BOXES = np.array([[15, 28, 25, 36], [38, 27, 42, 33]], np.float32) - LETTERBO
 
 
 def test_yolov8_and_its_kin(bring):
-    model = bring({"output0": v8()}, metadata={"names": "{0: 'a', 1: 'b', 2: 'c'}", "task": "detect"})
+    model = bring(
+        {"output0": v8()}, metadata={"names": "{0: 'a', 1: 'b', 2: 'c'}", "task": "detect"}
+    )
     check(model, "yolov8", V8_BOXES, [0.9, 0.7], [1, 0])
     assert model.classes == ("a", "b", "c")
     wants = model.signature.input
@@ -70,7 +72,9 @@ def test_yolov8_with_its_axes_turned(bring):
 @pytest.mark.parametrize("batch", [1, "n"])
 def test_yolov8_at_a_size_the_graph_leaves_open(bring, batch):
     head = v8()
-    model = bring({"output0": head}, shape=(batch, 3, "h", "w"), overrides=Overrides(width=64, height=64))
+    model = bring(
+        {"output0": head}, shape=(batch, 3, "h", "w"), overrides=Overrides(width=64, height=64)
+    )
     check(model, "yolov8", V8_BOXES, [0.9, 0.7], [1, 0])
     assert "you said so" in model.explain()
     told = bring({"output0": head}, shape=(batch, 3, "h", "w"), metadata={"imgsz": "[64, 64]"})
@@ -119,7 +123,9 @@ def test_yolov8_obb_gives_corners(bring):
     np.testing.assert_allclose(found.xyxy[0], [16, 11, 24, 21], atol=1e-3)  # 10 x 8 stood up
     assert found.score.tolist() == pytest.approx([0.9, 0.7])
     corners = found.keypoints[0, :, :2]
-    np.testing.assert_allclose(sorted(map(tuple, corners.round(2))), [(16, 11), (16, 21), (24, 11), (24, 21)], atol=1e-2)
+    np.testing.assert_allclose(
+        sorted(map(tuple, corners.round(2))), [(16, 11), (16, 21), (24, 11), (24, 21)], atol=1e-2
+    )
     told = bring({"output0": head}, classes=["a", "b", "c"])
     assert told.signature.options == {"rotated": True}
 
@@ -241,7 +247,8 @@ def test_dfine_is_told_the_size_and_gives_lists(bring):
 
 def test_tensorflow_ssd_has_y_first_and_counts_from_one(bring):
     outputs = {
-        "detection_boxes": np.array([[28, 15, 36, 25], [27, 38, 33, 42], [0, 0, 9, 9]], np.float32) / 64,
+        "detection_boxes": np.array([[28, 15, 36, 25], [27, 38, 33, 42], [0, 0, 9, 9]], np.float32)
+        / 64,
         "detection_classes": np.array([2, 1, 1], np.float32),
         "detection_scores": np.array([0.9, 0.7, 0.6], np.float32),
         "num_detections": np.array(2, np.float32),
@@ -274,7 +281,13 @@ def test_detection_output_has_rows_of_seven(bring):
     rows = np.zeros((1, 9, 7), np.float32)
     rows[0, 0] = [0, 2, 0.9, 15 / 64, 28 / 64, 25 / 64, 36 / 64]
     rows[0, 1] = [-1, 1, 0.9, 0, 0, 1, 1]
-    check(bring({"detection_out": rows}, shape=(1, 3, 64, 64)), "detection-output", SET_BOXES[:1], [0.9], [1])
+    check(
+        bring({"detection_out": rows}, shape=(1, 3, 64, 64)),
+        "detection-output",
+        SET_BOXES[:1],
+        [0.9],
+        [1],
+    )
 
 
 def test_detectnet_v2_reads_its_grid(bring):
@@ -292,13 +305,19 @@ def test_boxes_and_scores_as_yolo_nas_gives_them(bring):
     boxes[:, 2:] += boxes[:, :2]
     scores = noise(CELLS, 3)
     boxes[5], scores[5] = [15, 28, 25, 36], [0.1, 0.9, 0.1]
-    check(bring({"boxes_out": boxes, "scores_out": scores}), "boxes-scores", V8_BOXES[:1], [0.9], [1])
+    check(
+        bring({"boxes_out": boxes, "scores_out": scores}), "boxes-scores", V8_BOXES[:1], [0.9], [1]
+    )
 
 
 @pytest.mark.parametrize("form", ["logits", "shares", "scores"])
 def test_classifiers_with_and_without_their_softmax(bring, form):
     shares = np.array([0.1, 0.7, 0.2], np.float32)
-    numbers = {"logits": np.log(shares) * 1 + 3, "shares": shares, "scores": np.array([0.9, 0.8, 0.01])}[form]
+    numbers = {
+        "logits": np.log(shares) * 1 + 3,
+        "shares": shares,
+        "scores": np.array([0.9, 0.8, 0.01]),
+    }[form]
     model = bring({"output": numbers.astype(np.float32)}, classes=["cat", "dog", "cow"])
     found = model(FRAME)
     expected = ([0, 1], [0.9, 0.8]) if form == "scores" else ([1, 2, 0], [0.7, 0.2, 0.1])

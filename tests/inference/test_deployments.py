@@ -223,7 +223,9 @@ def test_stats_and_metrics_count_what_was_answered(door):
     assert 'viseon_predict_seconds_bucket{deployment="door",stage="total",le="+Inf"} 5' in text
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.one_of(st.binary(max_size=300), st.recursive(st.none() | st.booleans() | st.text() | st.integers(),
               lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)),

@@ -19,7 +19,9 @@ def test_only_plain_http_addresses_are_understood(url):
         Fetcher(["good.example"]).get(url)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "good.example.evil.example", "example", "xgood.example"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "good.example.evil.example", "example", "xgood.example"]
+)
 def test_hosts_that_are_not_on_the_list_are_refused(host):
     with pytest.raises(Forbidden, match="not on the list"):
         Fetcher(["good.example", "*.deep.example"]).get(f"http://{host}/a.jpg")
@@ -48,7 +50,9 @@ def site():
             else:
                 self.send_response(200)
             self.end_headers()
-            self.wfile.write(b"x" * 3_000_000 if self.path == "/big" else self.headers["Host"].encode())
+            self.wfile.write(
+                b"x" * 3_000_000 if self.path == "/big" else self.headers["Host"].encode()
+            )
 
         def log_message(self, *_):
             pass
@@ -83,6 +87,8 @@ def test_redirects_are_not_followed_and_size_is_bounded(site, path, error):
 
 
 def test_a_host_that_is_gone_is_unavailable():
-    fetcher = Fetcher(["good.example"], private=True, resolve=lambda *_: ["127.0.0.1"], timeout_s=0.5)
+    fetcher = Fetcher(
+        ["good.example"], private=True, resolve=lambda *_: ["127.0.0.1"], timeout_s=0.5
+    )
     with pytest.raises(Unavailable):
         fetcher.get("http://good.example:9/a.jpg")

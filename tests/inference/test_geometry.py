@@ -64,7 +64,9 @@ def test_the_edge_of_an_object_is_found_again_below_the_pixel(images, kind):
     frame[120:240, 150:350] = 255
     tensor, placement = prepare(frame, spec(kind, 320, 320, scale=1 / 255), images)
     top, left = max(placement.top, 0), max(placement.left, 0)
-    picture = tensor[0][top : placement.top + placement.height, left : placement.left + placement.width]
+    picture = tensor[0][
+        top : placement.top + placement.height, left : placement.left + placement.width
+    ]
     (x1, x2), (y1, y2) = span(picture[len(picture) // 2]), span(picture[:, picture.shape[1] // 2])
     box = np.array([[x1 + left, y1 + top, x2 + left, y2 + top]], np.float32)
     # The YOLOX way cuts sizes off and is up to one input pixel (1.6 of the frame) wrong.
@@ -82,7 +84,9 @@ def span(profile):
 def test_rgb_bgr_and_gray_order_their_channels():
     frame = np.zeros((48, 64, 3), np.uint8)
     frame[:] = (10, 20, 200)  # blue, green, red
-    values = {c: prepare(frame, spec(color=c, scale=1.0), RawImages())[0] for c in ("rgb", "bgr", "gray")}
+    values = {
+        c: prepare(frame, spec(color=c, scale=1.0), RawImages())[0] for c in ("rgb", "bgr", "gray")
+    }
     assert values["rgb"][:, 0, 0].tolist() == [200, 20, 10]
     assert values["bgr"][:, 0, 0].tolist() == [10, 20, 200]
     assert values["gray"][:, 0, 0].tolist() == [round(0.114 * 10 + 0.587 * 20 + 0.299 * 200)]

@@ -54,11 +54,27 @@ def test_a_rotated_photograph_stands_upright_and_its_size_says_so(orientation):
     pixels = IMAGES.decode(data)
     assert IMAGES.size(data) == pixels.shape[1::-1]
     assert pixels.shape[:2] == ((24, 40) if orientation < 5 else (40, 24))
-    blue_first = {1: "left", 2: "right", 3: "right", 4: "left", 5: "top", 6: "top", 7: "bottom", 8: "bottom"}
-    corner = {"left": pixels[12, 2], "right": pixels[12, -3], "top": pixels[2, 12], "bottom": pixels[-3, 12]}
-    blue, _, red = corner[blue_first[orientation]] if orientation < 5 else pixels[
-        2 if blue_first[orientation] == "top" else -3, 12
-    ]
+    blue_first = {
+        1: "left",
+        2: "right",
+        3: "right",
+        4: "left",
+        5: "top",
+        6: "top",
+        7: "bottom",
+        8: "bottom",
+    }
+    corner = {
+        "left": pixels[12, 2],
+        "right": pixels[12, -3],
+        "top": pixels[2, 12],
+        "bottom": pixels[-3, 12],
+    }
+    blue, _, red = (
+        corner[blue_first[orientation]]
+        if orientation < 5
+        else pixels[2 if blue_first[orientation] == "top" else -3, 12]
+    )
     assert blue > 200 > 50 > red
 
 
@@ -87,7 +103,9 @@ def test_an_animation_is_its_first_frame(kind, tmp_path):
 def test_a_bomb_is_refused_before_it_is_unpacked():
     rows = zlib.compress(b"\0" * 1000)
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
-    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    bomb = (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
     with pytest.raises(TooLarge, match="100000x100000"):
         IMAGES.decode(bomb)
     with pytest.raises(TooLarge):

@@ -24,7 +24,7 @@ def blobs():
 def models(house, blobs):
     from viseon.app import LOCAL  # noqa: PLC0415
 
-    return Models(house.store.catalog(LOCAL), blobs, lambda: NOON)
+    return Models(house.store.catalog(LOCAL), blobs, RawImages(), lambda: NOON)
 
 
 @pytest.fixture

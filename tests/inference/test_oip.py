@@ -22,7 +22,12 @@ def deployed(local, make_onnx):
 
 
 def request(**changes):
-    tensor = {"name": "images", "datatype": "FP32", "shape": [2, 3, 64, 64], "data": TENSOR.ravel().tolist()}
+    tensor = {
+        "name": "images",
+        "datatype": "FP32",
+        "shape": [2, 3, 64, 64],
+        "data": TENSOR.ravel().tolist(),
+    }
     return {"id": "7", "inputs": [tensor | changes]}
 
 

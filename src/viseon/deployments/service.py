@@ -206,6 +206,7 @@ def _check(models: Sequence[Model], weights: Sequence[float]) -> None:
     """An ensemble needs detectors that know the same classes."""
     if not models:
         raise Invalid("models: none given", fix="pass at least one, such as vehicles@7")
+    _check_blocked(models)
     if weights and len(weights) != len(models):
         raise Invalid(f"weights: {len(weights)} for {len(models)} models", fix="give one for each")
     if any(weight <= 0 for weight in weights):
@@ -219,6 +220,15 @@ def _check(models: Sequence[Model], weights: Sequence[float]) -> None:
             )
     if len(models) > 1 and any(m.signature.task is not Task.DETECT for m in models):
         raise Invalid("models: only detectors can be an ensemble", fix="deploy one model")
+
+
+def _check_blocked(models: Sequence[Model]) -> None:
+    for model in models:
+        if model.blocked:
+            raise Conflict(
+                f"models: {model.ref} may not be deployed: {model.blocked}",
+                fix="deploy the original, or export it with other options",
+            )
 
 
 def _get(records: Records, name: str) -> Deployment:

@@ -80,6 +80,11 @@ class Detector:
 
     def infer(self, part: Sequence[Prepared]) -> Outputs:
         """Run one batch; a fixed batch size is filled up. Outputs in the signature's order."""
+        outputs = self._backend.run(self.inputs(part))
+        return [outputs[name] for name in self.signature.outputs]
+
+    def inputs(self, part: Sequence[Prepared]) -> dict[str, NDArray[Any]]:
+        """One batch as the graph takes it, by input name."""
         batch = stack([p.tensor for p in part])
         fixed = self.signature.input.batch
         if fixed is not None and len(batch) < fixed:
@@ -88,8 +93,7 @@ class Detector:
         inputs: dict[str, NDArray[Any]] = {self.signature.input.name: batch}
         for name, row in self._extra.items():
             inputs[name] = np.repeat(row[None], len(batch), axis=0)
-        outputs = self._backend.run(inputs)
-        return [outputs[name] for name in self.signature.outputs]
+        return inputs
 
     def read(
         self,

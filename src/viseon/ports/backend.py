@@ -36,7 +36,7 @@ class Backend(Protocol):
         ...
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """The raw outputs by name. Raises Invalid for inputs that do not fit, Failed for the rest."""
+        """The raw outputs by name. Raises Invalid where inputs do not fit, Failed otherwise."""
         ...
 
     def close(self) -> None:

@@ -60,7 +60,17 @@ from viseon.schema.errors import (
 )
 from viseon.schema.event import Event, EventKind, PathPoint, Rollup, Trace
 from viseon.schema.job import Job, JobEvent, JobState, Resources
-from viseon.schema.model import Decision, InputSpec, Model, Signature
+from viseon.schema.model import (
+    Decision,
+    Exported,
+    ExporterState,
+    InputSpec,
+    Measured,
+    Model,
+    Offence,
+    Parity,
+    Signature,
+)
 from viseon.schema.run import ClassScore, Evaluation, Metric, Run, RunState
 from viseon.schema.stream import Stream, StreamConfig, StreamPlugin, StreamState
 
@@ -85,6 +95,8 @@ __all__ = [
     "Evaluation",
     "Event",
     "EventKind",
+    "Exported",
+    "ExporterState",
     "Failed",
     "Filename",
     "Forbidden",
@@ -94,6 +106,7 @@ __all__ = [
     "JobEvent",
     "JobState",
     "Latency",
+    "Measured",
     "Metric",
     "Model",
     "Name",
@@ -101,7 +114,9 @@ __all__ = [
     "NotFound",
     "Noun",
     "Object",
+    "Offence",
     "Page",
+    "Parity",
     "PathPoint",
     "Percentiles",
     "PredictedObject",

@@ -91,6 +91,12 @@ class Model(Noun):
     decisions: tuple[Decision, ...] = ()
     """How its signature came about; empty where a trainer stated it."""
     tags: tuple[Name, ...] = ()
+    parent: Digest | None = None
+    """The model it was exported from; None for an original."""
+    blocked: str = ""
+    """Why it must not be deployed, such as a failed parity gate; empty if it may."""
+    artefacts: dict[str, Digest] = {}
+    """Files for other engines made from it, by exporter."""
     created: Time
     created_by: str = ""
 
@@ -98,3 +104,60 @@ class Model(Noun):
     def ref(self) -> str:
         """`name@number`."""
         return f"{self.name}@{self.number}"
+
+
+class Offence(Noun):
+    """A picture in which two engines disagree, and how."""
+
+    image: str
+    reason: str
+
+
+class Parity(Noun):
+    """Whether two engines see the same in the same pictures."""
+
+    passed: bool
+    images: int
+    compared: int
+    """Detections of either side that were looked for on the other."""
+    worst_iou: float
+    worst_score_diff: float
+    offences: tuple[Offence, ...] = ()
+    """The first of them."""
+
+
+class Measured(Noun):
+    """One variant's row in the table."""
+
+    variant: str
+    size: int
+    """Bytes of its file."""
+    ms: float
+    """Median time of one picture through the model, on this machine's CPU."""
+    map50: float
+    map50_95: float
+
+
+class Exported(Noun):
+    """What an export made, and whether it may be used."""
+
+    exporter: str
+    model: str | None = None
+    """The variant as `name@number`, if it is a model of its own."""
+    artefact: Digest | None = None
+    """The file, if it is for another engine."""
+    truth: str
+    """What accuracy was measured against: the dataset's labels, or the original's detections."""
+    table: tuple[Measured, ...] = ()
+    parity: Parity | None = None
+    deployable: bool
+    reason: str
+
+
+class ExporterState(Noun):
+    """An exporter and whether it can be used here."""
+
+    name: str
+    available: bool
+    missing: str = ""
+    """The tool that has to be installed first."""

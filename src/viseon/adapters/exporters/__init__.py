@@ -1,0 +1,1 @@
+"""Other precisions and other engines' formats."""
