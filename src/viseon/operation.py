@@ -39,6 +39,8 @@ class Operation:
     takes: Resources | None
     secret: bool
     """Whether the answer holds something that must not be stored."""
+    preflight: Callable[..., None] | None
+    """Looks at a long operation's arguments before it is queued; raises what is wrong."""
     signature: inspect.Signature
     """Without `self` and `report`, with types instead of strings."""
     help: str
@@ -180,16 +182,28 @@ def operation(verb: Verb, path: str, *, needs: Role, secret: bool = False) -> Ca
 
 @overload
 def operation(
-    verb: Verb, path: str, *, needs: Role, takes: Resources, secret: bool = False
+    verb: Verb,
+    path: str,
+    *,
+    needs: Role,
+    takes: Resources,
+    preflight: Callable[..., None] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Job]]: ...
 
 
 def operation(
-    verb: Verb, path: str, *, needs: Role, takes: Resources | None = None, secret: bool = False
+    verb: Verb,
+    path: str,
+    *,
+    needs: Role,
+    takes: Resources | None = None,
+    secret: bool = False,
+    preflight: Callable[..., None] | None = None,
 ) -> Callable[[Any], Any]:
     """Publish a service method at `verb /v1{path}` for those whose role includes `needs`.
 
-    `takes` makes it long; `secret` says its answer may be shown once but never stored.
+    `takes` makes it long, and `preflight` (called as the body, without `report`) may then refuse
+    before anything is queued; `secret` says its answer may be shown once but never stored.
     """
 
     def publish(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -198,8 +212,7 @@ def operation(
         def read() -> Operation:
             if not found:
                 found.append(_read(method, verb, path, needs, takes))
-                if secret:
-                    found[0] = replace(found[0], secret=True)
+                found[0] = replace(found[0], secret=secret, preflight=preflight)
             return found[0]
 
         @wraps(method)
@@ -263,6 +276,8 @@ def _act(op: Operation, service: Any, binding: Binding | None, given: dict[str, 
             return op.body(service, **given)
         if binding is None:
             raise RuntimeError(f"{op.full_name} is long: the service must be bound to a platform")
+        if op.preflight is not None:
+            op.preflight(service, **given)
         return binding.submit(op, arguments)
     finally:
         _CALL.reset(token)
@@ -287,6 +302,7 @@ def _read(
         needs=needs,
         takes=takes,
         secret=False,
+        preflight=None,
         signature=bare.replace(parameters=parameters, return_annotation=answer),
         help=inspect.getdoc(method) or "",
         body=method,

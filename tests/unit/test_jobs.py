@@ -189,3 +189,9 @@ def test_progress_leaves_no_audit_records_but_deeds_do(store):
     naps.start("hammock").wait()
     with store.catalog(LOCAL).read() as records:
         assert [r.operation for r in records.find(AuditRecord)] == ["naps.start"]
+
+
+def test_following_tells_metrics_and_lines_as_they_come(store, capsys):
+    naps, *_ = built(store)
+    naps.start("hammock").wait(progress=True)
+    assert capsys.readouterr().err.splitlines() == ["zzz", "   1  depth 0.25"]

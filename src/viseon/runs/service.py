@@ -69,12 +69,24 @@ class Runs:
             items = tuple(_settled(records, run) for run in found[:limit])
         return Page[Run](items=items, next=items[-1].id if len(found) > limit else None)
 
-    @operation("POST", "/runs", needs=Role.EDITOR, takes=Resources(cores=1, ram_mb=1500))
+    def _may_start(self, *, dataset: str, trainer: str, **given: Any) -> None:
+        """Wrong options and versions that are not there are refused before a job is made."""
+        find_plugin("trainer", trainer).options(_options(given["config"], given["seed"]))
+        with self._catalog.read() as records:
+            find_version(records, dataset)
+
+    @operation(
+        "POST",
+        "/runs",
+        needs=Role.EDITOR,
+        takes=Resources(cores=1, ram_mb=1500),
+        preflight=_may_start,
+    )
     def start(  # noqa: PLR0913  # all but one optional, all keyword-only
         self,
         *,
         dataset: VersionRef,
-        name: Name = "",
+        name: Name | None = None,
         trainer: str = "fcos",
         config: dict[str, Any] | None = None,
         seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None,
@@ -86,8 +98,7 @@ class Runs:
         `config` are the trainer's own options; `seed` stands for its `seed`.
         """
         plugin = find_plugin("trainer", trainer)
-        given = dict(config or {}) | ({} if seed is None else {"seed": seed})
-        options = plugin.options(given).model_dump(mode="json")
+        options = plugin.options(_options(config, seed)).model_dump(mode="json")
         with self._catalog.transaction() as records:
             learned = find_version(records, dataset)
             started = self._now()
@@ -241,6 +252,10 @@ def _settled(records: Records, run: Run) -> Run:
     if run.state is not RunState.RUNNING or run.job is None:
         return run
     return settled(run, records.seek(Job, run.job))
+
+
+def _options(config: dict[str, Any] | None, seed: int | None) -> dict[str, Any]:
+    return dict(config or {}) | ({} if seed is None else {"seed": seed})
 
 
 def _code(plugin: Plugin[Any, Any]) -> str:
