@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from viseon.adapters.blobs.durable import can_sync_everything, sync_everything, 
 from viseon.schema import Busy, Digest, Failed, Invalid, NotFound
 
 CHUNK = 1 << 20
+THREADS = 4
 BATCH = 1000
 """Small files that reach the disk together."""
 
@@ -35,6 +37,7 @@ class FileBlobs:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._incoming_folder = root / "tmp"
         self._shards: set[Path] = set()
 
     def put(self, data: bytes) -> Digest:
@@ -71,10 +74,10 @@ class FileBlobs:
             with self._staged(batch) as (digests, fresh):
                 sync_everything(self._root)  # contents before names
                 yield from named
-                for digest, path in fresh.items():
+                for digest, copy in fresh.items():
                     target = self._path(digest)
                     self._folder(target.parent, sync=False)
-                    os.replace(path, target)
+                    os.replace(copy, target)
                 named = digests
         sync_everything(self._root)
         yield from named
@@ -145,30 +148,32 @@ class FileBlobs:
             raise NotFound(f"no blob {digest[:12]}…") from None
 
     @contextmanager
-    def _staged(self, paths: list[Path]) -> Iterator[tuple[list[Digest], dict[Digest, Path]]]:
+    def _staged(self, paths: list[Path]) -> Iterator[tuple[list[Digest], dict[Digest, str]]]:
         """The files' digests, and a temporary copy of each that is not stored yet."""
-        fresh: dict[Digest, Path] = {}
+        fresh: dict[Digest, str] = {}
         try:
-            with _explained():
-                digests = [self._stage(path, fresh) for path in paths]
+            with _explained(), ThreadPoolExecutor(THREADS) as pool:
+                digests = list(pool.map(lambda path: self._stage(path, fresh), paths))
             yield digests, fresh
         except BaseException:
-            for path in fresh.values():
-                path.unlink(missing_ok=True)
+            for copy in fresh.values():
+                Path(copy).unlink(missing_ok=True)
             raise
 
-    def _stage(self, path: Path, fresh: dict[Digest, Path]) -> Digest:
-        if path.stat().st_size >= CHUNK:
+    def _stage(self, path: Path, fresh: dict[Digest, str]) -> Digest:
+        with open(path, "rb", buffering=0) as source:
+            data = source.read(CHUNK)
+        if len(data) == CHUNK:
             return self.add(path)
-        data = path.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
-        if digest not in fresh and not self._path(digest).exists():
-            fresh[digest] = copy = self._root / "tmp" / secrets.token_hex(16)
-            handle = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
-            try:
-                _write(handle, data)
-            finally:
-                os.close(handle)
+        if digest not in fresh and not os.path.exists(f"{self._root}/{digest[:2]}/{digest[2:]}"):
+            copy = f"{self._incoming_folder}/{secrets.token_hex(16)}"
+            if fresh.setdefault(digest, copy) == copy:  # no other thread came first
+                handle = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+                try:
+                    _write(handle, data)
+                finally:
+                    os.close(handle)
         return digest
 
     @contextmanager

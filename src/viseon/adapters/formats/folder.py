@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from viseon.adapters.formats.pictures import filename, measure, pictures, place
+from viseon.adapters.formats.pictures import filename, is_picture, measured, pictures, place, walk
 from viseon.plugins import Plugin
 from viseon.ports import Contents, LabelledFile
 from viseon.schema import Noun
@@ -17,7 +17,7 @@ class FolderFormat:
     """Every picture below the folder; names keep their subfolders."""
 
     def recognises(self, root: Path) -> bool:
-        return root.is_dir() and bool(pictures(root))
+        return root.is_dir() and any(is_picture(path) for path in walk(root))
 
     def read(self, root: Path) -> Contents:
         return Contents(classes=(), files=_files(root))
@@ -30,8 +30,7 @@ class FolderFormat:
 
 
 def _files(root: Path) -> Iterator[LabelledFile]:
-    for path in pictures(root):
-        width, height = measure(path)
+    for path, (width, height) in measured(pictures(root)):
         yield LabelledFile(path, filename(path, root), None, width=width, height=height)
 
 

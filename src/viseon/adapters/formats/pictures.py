@@ -1,9 +1,13 @@
 """The picture files of a layout: found, checked, named and copied."""
 
+import io
 import os
 import shutil
+import struct
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import imagesize
@@ -11,6 +15,11 @@ import imagesize
 from viseon.schema import Invalid, NotFound, Split
 
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
+
+CHUNK = 1 << 16
+MOST_BYTES = 64 << 20
+"""Of larger files only the header is looked at."""
+THREADS = 4
 
 MOST_PIXELS = 100_000_000
 """A picture that claims more is taken for a decompression bomb."""
@@ -44,12 +53,14 @@ def pictures(root: Path) -> list[Path]:
 def measure(path: Path) -> tuple[int, int]:
     """(width, height), upright. Raises Invalid for what cannot be a whole picture."""
     try:
-        size = path.stat().st_size
-        if size == 0:
-            raise Invalid(f"{path}: the picture is empty: 0 bytes", fix=_FIX)
-        width, height = imagesize.get(path)
-    except (OSError, ValueError, OverflowError) as error:
+        with open(path, "rb", buffering=0) as file:
+            data = file.read(MOST_BYTES)
+            whole = len(data) < MOST_BYTES
+            width, height = _size(data) if whole else imagesize.get(path)
+    except (OSError, ValueError, OverflowError, IndexError) as error:
         raise Invalid(f"{path}: the picture cannot be read: {error}", fix=_FIX) from None
+    if not data:
+        raise Invalid(f"{path}: the picture is empty: 0 bytes", fix=_FIX)
     if width <= 0 or height <= 0:
         raise Invalid(f"{path}: this is not a picture that can be read", fix=_FIX)
     if width * height > MOST_PIXELS:
@@ -57,34 +68,60 @@ def measure(path: Path) -> tuple[int, int]:
             f"{path}: the picture claims {width}x{height} pixels, more than {MOST_PIXELS}",
             fix="scale it down, or remove it",
         )
-    if _cut_short(path, size):
-        raise Invalid(f"{path}: the picture is cut short after {size} bytes", fix=_FIX)
-    return int(width), int(height)
+    if whole and _cut_short(data):
+        raise Invalid(f"{path}: the picture is cut short after {len(data)} bytes", fix=_FIX)
+    return width, height
+
+
+def measured(paths: Iterable[Path]) -> Iterator[tuple[Path, tuple[int, int]]]:
+    """Each picture with its size, in the order given; several are read at the same time."""
+    rest = iter(paths)
+    with ThreadPoolExecutor(THREADS) as pool:
+        while batch := list(islice(rest, 1000)):
+            yield from zip(batch, pool.map(measure, batch), strict=True)
 
 
 _FIX = "replace the file by a whole JPEG, PNG, WebP, GIF, BMP or TIFF, or remove it"
 
 
-def _cut_short(path: Path, size: int) -> bool:
-    with path.open("rb") as file:
-        start = file.read(12)
-        file.seek(max(0, size - 4096))
-        end = file.read()
-    if start.startswith(b"\xff\xd8"):
-        return b"\xff\xd9" not in end and b"\xff\xd9" not in path.read_bytes()
-    if start.startswith(b"\x89PNG"):
-        return b"IEND" not in end
-    if start.startswith(b"RIFF"):
-        return size < int.from_bytes(start[4:8], "little") + 8
+def _size(data: bytes) -> tuple[int, int]:
+    if data[:2] == b"\xff\xd8" and b"Exif" not in data[:CHUNK]:
+        found = _jpeg_size(data)
+        if found:
+            return found
+    width, height = imagesize.get(io.BytesIO(data))
+    return int(width), int(height)
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """From the frame header (ITU-T T.81, B.2.2), of pictures that no EXIF could turn."""
+    at = 2
+    while at + 9 < len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+    return None
+
+
+def _cut_short(data: bytes) -> bool:
+    if data.startswith(b"\xff\xd8"):
+        return data.rfind(b"\xff\xd9") < 0
+    if data.startswith(b"\x89PNG"):
+        return b"IEND" not in data[-CHUNK:]
+    if data.startswith(b"RIFF"):
+        return len(data) < int.from_bytes(data[4:8], "little") + 8
     return False
 
 
 def filename(path: Path, root: Path) -> str:
     """The name a picture gets in the dataset: its path below `root`, without a folder `images`."""
-    parts = path.relative_to(root).parts
-    if len(parts) > 1 and parts[0].lower() == "images":
-        parts = parts[1:]
-    return unicodedata.normalize("NFC", "/".join(parts))
+    name = os.path.relpath(path, root) if ".." in path.parts else str(path)[len(str(root)) :]
+    name = name.replace(os.sep, "/").lstrip("/")
+    if name[:7].lower() == "images/":
+        name = name[7:]
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def split_of(*words: str) -> Split | None:

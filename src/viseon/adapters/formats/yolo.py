@@ -13,7 +13,7 @@ import yaml
 
 from viseon.adapters.formats.pictures import (
     filename,
-    measure,
+    measured,
     pictures,
     place,
     split_of,
@@ -50,7 +50,10 @@ class YoloFormat:
                     f"{path.relative_to(root)}: there is no picture for these labels",
                     fix="add the picture or remove the file",
                 )
-        files = (_file(root, path, labels.get(_key(path, root)), layout) for path in images)
+        files = (
+            _file(root, path, size, labels.get(_key(path, root)), layout)
+            for path, size in measured(images)
+        )
         return Contents(classes=layout.classes, files=files)
 
     def write(self, root: Path, files: Iterator[LabelledFile], classes: tuple[str, ...]) -> None:
@@ -174,8 +177,9 @@ def _labels(root: Path) -> dict[tuple[str, ...], Path]:
     return {_key(path, root): path for path in found}
 
 
-def _file(root: Path, path: Path, labels: Path | None, layout: _Layout) -> LabelledFile:
-    size = measure(path)
+def _file(
+    root: Path, path: Path, size: tuple[int, int], labels: Path | None, layout: _Layout
+) -> LabelledFile:
     annotation = None if labels is None else _annotation(labels, root, layout.classes, size)
     split = layout.split(root, path)
     return LabelledFile(path, filename(path, root), annotation, split, *size)
