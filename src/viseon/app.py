@@ -22,6 +22,7 @@ from viseon.adapters.launchers.process import ProcessLauncher
 from viseon.adapters.probes.host import HostProbe, resident_mb
 from viseon.adapters.sql import Store, open_store
 from viseon.curation import Curation
+from viseon.curation import Curation
 from viseon.datasets import Datasets
 from viseon.deployments import Deployments, ModelServer, Pool
 from viseon.events import Events
@@ -142,6 +143,7 @@ class House:
         platform = Platform(
             blobs=blobs,
             datasets=Datasets(catalog, blobs, now),
+            curation=Curation(catalog, blobs, OpencvImages(), now),
             curation=Curation(catalog, blobs, OpencvImages(), now),
             runs=Runs(catalog, blobs, OpencvImages(), now),
             models=Models(catalog, blobs, OpencvImages(), now),

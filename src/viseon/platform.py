@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from viseon.access import Access
+from viseon.curation import Curation
 from viseon.datasets import Datasets
 from viseon.deployments import Deployments
 from viseon.events import Events
@@ -14,6 +15,7 @@ from viseon.streams import Streams
 
 SERVICES: dict[str, type] = {
     "datasets": Datasets,
+    "curation": Curation,
     "runs": Runs,
     "models": Models,
     "deployments": Deployments,
@@ -31,6 +33,7 @@ class Platform:
 
     blobs: BlobStore
     datasets: Datasets
+    curation: Curation
     runs: Runs
     models: Models
     deployments: Deployments

@@ -10,6 +10,7 @@ import typer
 from viseon import __version__
 from viseon.cli.data import add_data
 from viseon.cli.demo import add_demo
+from viseon.cli.health import add_health
 from viseon.cli.models import add_models
 from viseon.cli.plumbing import Opened, add_plumbing
 from viseon.cli.serve import add_serve
@@ -71,6 +72,7 @@ def build_cli(opened: Opened) -> typer.Typer:
             raise typer.Exit
 
     add_data(cli, opened)
+    add_health(cli, opened)
     add_train(cli, opened)
     add_watch(cli, opened)
     add_demo(cli)
