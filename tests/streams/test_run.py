@@ -192,7 +192,10 @@ def test_a_picture_of_another_size_ends_the_stream_with_its_name(shop):
 
 
 def test_a_bug_in_one_stream_is_a_failed_stream_not_a_dead_process(shop, monkeypatch, caplog):
-    monkeypatch.setattr(blocks.BlocksBackend, "run", lambda self, batch: 1 / 0)
+    def divide(self, batch):
+        return 1 / 0
+
+    monkeypatch.setattr(blocks.BlocksBackend, "run", divide)
     status = run_stream(shop.parts, hall(shop))
     assert status.state is StreamState.FAILED
     assert status.again

@@ -87,7 +87,7 @@ def test_a_film_runs_to_its_end_and_is_done(yard):
 def test_whoever_watches_gets_pictures_while_it_runs(yard):
     hall(yard, SLOW)
     with yard.hub.subscribe("default", "hall", pictures=True) as viewer:
-        yard.until(lambda s: yard.hub.picture("default", "hall") is not None)
+        yard.until(lambda _: yard.hub.picture("default", "hall") is not None)
         pictures = []
         while told := viewer.next(0):
             if isinstance(told.message, Picture):
@@ -111,7 +111,7 @@ def test_stop_lets_it_finish_its_files(yard):
 
 def test_a_killed_stream_starts_again_and_its_events_are_there_once(yard):
     hall(yard, SLOW)
-    yard.until(lambda s: yard.shop.events.query().items)
+    yard.until(lambda _: yard.shop.events.query().items)
     yard.spawned[0].kill()
     again = yard.until(lambda s: s.restarts == 1)
     assert "SIGKILL" in again.reason
@@ -151,14 +151,14 @@ def test_a_new_configuration_replaces_the_running_one(yard):
     hall(yard, SLOW)
     yard.until_state(StreamState.RUNNING)
     second = yard.shop.apply(SLOW.replace("[0.5, 1.0]", "[0.4, 1.0]"))
-    yard.until(lambda s: len(yard.spawned) == 2)
+    yard.until(lambda _: len(yard.spawned) == 2)
     yard.until_state(StreamState.DONE)
     assert second.config in {e.config for e in yard.shop.events.query().items}
 
 
 def test_a_program_that_cannot_be_started_is_said_so(shop):
     yard = Yard(shop)
-    yard.supervisor._spawn = lambda workspace, stream: spawn("/nowhere/python")
+    yard.supervisor._spawn = lambda *_: spawn("/nowhere/python")
     hall(yard)
     assert "No such file" in yard.until_state(StreamState.FAILED).reason
 
