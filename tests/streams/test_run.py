@@ -148,7 +148,7 @@ def test_lingering_is_told_once_per_visit(shop):
     ("text", "reason"),
     [
         (blocks.YAML.replace("path: film", "path: nowhere"), "there is no folder"),
-        (blocks.YAML.replace("out/hall.jsonl", "film"), "sink 'jsonl'|is a folder"),
+        (blocks.YAML.replace("out/hall.jsonl", "blobs"), "is a folder"),
         (blocks.YAML.replace("out/hall.jsonl", "film/0.png/x.jsonl"), "cannot make the folder"),
         (blocks.YAML.replace("folder, path: film", "video, path: film"), "is not a file"),
         (blocks.YAML.replace("folder, path: film", "video, path: film/0.txt"), "there is no video"),
@@ -208,3 +208,22 @@ def test_a_model_whose_bytes_are_gone_is_said_so(shop):
     status = run_stream(shop.parts, stream)
     assert status.state is StreamState.FAILED
     assert shop.model.onnx[:8] in status.reason
+
+
+@pytest.mark.parametrize("path", ["../elsewhere.jsonl", "/tmp/elsewhere.jsonl", "link/e.jsonl"])
+def test_where_streams_have_their_place_none_leaves_it(shop, path):
+    from dataclasses import replace
+
+    home = shop.home / "streams"
+    home.mkdir()
+    (home / "link").symlink_to(shop.home)
+    blocks.film(home / "film", blocks.walk(0, 140))
+    parts = replace(shop.parts, directory=home, within=(home,))
+    inside = shop.streams.apply(document=blocks.YAML)
+    assert run_stream(parts, inside).state is StreamState.DONE
+    outside = shop.streams.apply(document=blocks.YAML.replace("out/hall.jsonl", path))
+    status = run_stream(parts, outside)
+    assert status.state is StreamState.FAILED
+    assert "is not a place for streams" in status.reason
+    told = shop.streams.apply(document=blocks.YAML, directory="/")
+    assert "is not a place for streams" in run_stream(parts, told).reason

@@ -16,7 +16,7 @@ from viseon.streams import Hub, Patience, Picture, Supervisor
 
 CHILD = Path(blocks.__file__).with_name("child_main.py")
 QUICK = Patience(first_wait_s=0.05, stop_s=10.0, restarts=2, record_s=0.2)
-SLOW = blocks.YAML.replace("path: film}", "path: film, realtime: true, fps: 10}")
+SLOW = blocks.YAML.replace("path: film}", "path: film, realtime: true, fps: 20}")
 
 
 def spawn(*command):

@@ -192,3 +192,40 @@ def test_what_may_change_the_events_changes_the_digest(shop, old, new):
     assert old in blocks.YAML
     changed = shop.streams.check(document=blocks.YAML.replace(old, new))
     assert changed.config != shop.streams.check(document=blocks.YAML).config
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 5000, "stream.yaml"),
+        ("a: " + "x" * 1_000_001, "too many"),
+        ("a:\n  b: .inf", "stream.yaml:2: a.b: .inf is not a number"),
+        ("a: [1, .nan]", "stream.yaml:1: a.1: .nan is not a number"),
+        ('a: "\\0"', "stream.yaml:1: a: holds a character"),
+        ('a: "\\ud800"', "stream.yaml:1: a: holds a character"),
+        ("a: 2026-99-99", "stream.yaml:1: a: cannot read"),
+    ],
+)
+def test_what_no_store_could_hold_is_refused_at_the_door(text, message):
+    with pytest.raises(Invalid, match=re.escape(message)):
+        read(text)
+
+
+def test_a_date_may_stand_without_quotes(shop):
+    text = blocks.YAML.replace("path: film", "path: film, started_at: 2026-03-01T08:00:00+01:00")
+    found = shop.streams.check(document=text).document["source"]["started_at"]
+    assert found == "2026-03-01T08:00:00+01:00"
+
+
+@pytest.mark.parametrize(
+    ("sink", "other"),
+    [
+        ("{kind: csv, path: film}", "source"),
+        ("{kind: csv, path: ./film/}", "source"),
+        ("{kind: csv, path: out/../out/hall.jsonl}", "sinks.1"),
+    ],
+)
+def test_no_sink_may_overwrite_the_source_or_another(shop, sink, other):
+    with pytest.raises(Invalid, match=f"is also the file of {other}") as caught:
+        shop.streams.check(document=blocks.YAML + f"  - {sink}\n")
+    assert caught.value.message.startswith("stream.yaml:15: sinks.2.path: ")

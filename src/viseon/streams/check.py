@@ -11,6 +11,7 @@ from viseon import plugins
 from viseon.schema import Model, NotFound
 from viseon.streams.config import MODEL_REF, PluginUse, RuleSpec, StreamSpec
 from viseon.streams.document import Document, Location
+from viseon.streams.paths import named
 from viseon.vision import Line, Zone
 
 FindModel = Callable[[str, str], Model]
@@ -24,6 +25,7 @@ def check(document: Document, find_model: FindModel) -> tuple[StreamSpec, Model]
     except ValidationError as error:
         raise _explained(document, error, StreamSpec, ()) from error
     spec = spec.model_copy(update=_with_plugin_defaults(document, spec))
+    _check_paths(document, spec)
     _check_shapes(document, spec)
     model = _find(document, spec.model, find_model)
     _check_classes(document, spec, model)
@@ -54,6 +56,19 @@ def _filled(document: Document, kind: plugins.Kind, use: PluginUse, at: Location
         raise _explained(document, error, plugin.config, at) from error
     own = {name: getattr(use, name) for name in type(use).model_fields}
     return type(use).model_validate({**options.model_dump(mode="json"), **own})
+
+
+def _check_paths(document: Document, spec: StreamSpec) -> None:
+    """No sink may overwrite the source, nor another sink."""
+    taken: dict[str, str] = {}
+    uses: list[tuple[plugins.Kind, PluginUse, Location]] = [("source", spec.source, ("source",))]
+    uses += [("sink", use, ("sinks", i)) for i, use in enumerate(spec.sinks)]
+    for kind, use, at in uses:
+        for name, path in named(plugins.find(kind, use.kind).options(use.options)):
+            if path in taken:
+                problem = f"{path} is also the file of {taken[path]}"
+                raise document.error((*at, name), problem, fix="choose another name")
+            taken[path] = ".".join(map(str, at))
 
 
 def _check_shapes(document: Document, spec: StreamSpec) -> None:

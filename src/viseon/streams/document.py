@@ -1,5 +1,6 @@
 """YAML that remembers on which line everything stands."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from viseon.schema import Invalid
 Location = tuple[str | int, ...]
 
 _PYTHON = "tag:yaml.org,2002:python"
+_LONGEST = 1_000_000
 _MOST_VALUES = 20_000
 """More than any stream needs; aliases of aliases would otherwise grow without bound."""
 
@@ -41,6 +43,8 @@ class Document:
 
 def read(text: str, *, name: str = "stream.yaml") -> Document:
     """Parse YAML (or JSON). Raises Invalid with file and line, also for a key given twice."""
+    if len(text) > _LONGEST:
+        raise Invalid(f"{name}: {len(text)} characters are too many for a stream")
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
@@ -107,9 +111,14 @@ class _Reader:
             raise self._wrong(
                 node.start_mark.line + 1, at, f"cannot read {node.value!r}"
             ) from error
-        if plain is None or isinstance(plain, str | int | float | bool):
+        if isinstance(plain, float) and not math.isfinite(plain):
+            raise self._wrong(node.start_mark.line + 1, at, f"{node.value} is not a number")
+        if plain is None or isinstance(plain, int | float | bool):
             return plain
-        return node.value
+        text = plain if isinstance(plain, str) else str(node.value)  # a date stays as written
+        if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
+            raise self._wrong(node.start_mark.line + 1, at, "holds a character no text may hold")
+        return text
 
     def _wrong(self, line: int, at: Location, problem: str, *, fix: str = "") -> Invalid:
         key = ".".join(map(str, at))

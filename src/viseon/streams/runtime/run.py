@@ -3,9 +3,10 @@
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from viseon.ports import (
 from viseon.schema import Busy, Invalid, Model, Stream, StreamState, Unavailable, ViseonError
 from viseon.streams.bus import OnMessage, Status
 from viseon.streams.config import PluginUse, StreamSpec
+from viseon.streams.paths import resolved
 from viseon.streams.runtime.analysis import lines_in_pixels, zones_in_pixels
 from viseon.streams.runtime.evidence import Identity
 from viseon.streams.runtime.outlets import Outlet, Outlets
@@ -34,6 +36,9 @@ from viseon.streams.runtime.snapshots import Snapshots
 
 log = logging.getLogger(__name__)
 _STATUS_EVERY_S = 1.0
+
+Make = Callable[..., Any]
+"""(kind, use, promised…) → the plugin's own thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class Parts:
     directory: Path
     """Where relative paths begin if the stream does not say."""
     preview: Preview | None = None
+    within: tuple[Path, ...] = ()
+    """Folders outside which no stream may read or write; anywhere if empty."""
 
 
 def run_stream(
@@ -77,23 +84,24 @@ def run_stream(
 def _run(parts: Parts, stream: Stream, tally: "_Tally", stopped: Callable[[], bool]) -> StreamState:
     spec = StreamSpec.model_validate(stream.document)
     base = Path(stream.directory) if stream.directory else parts.directory
+    make = partial(_made, base, parts.within)
     with ExitStack() as open_parts:
         model = _model(parts, stream)
-        source: Source = _made("source", spec.source, base)
+        source: Source = make("source", spec.source)
         open_parts.callback(source.close)
         frames = until(source.frames(), stopped)
         first = next(frames, None)
         if first is None:
             return StreamState.STOPPED if stopped() else StreamState.DONE
         size = (first.pixels.shape[1], first.pixels.shape[0])
-        look = open_parts.enter_context(_detector(parts, spec, model))
+        look = open_parts.enter_context(_detector(parts, spec, model, make))
         identity = Identity(
             stream.name, stream.config, model.digest, model.signature.classes,
             source.started_at, size,
         )  # fmt: skip
-        tracker = _made("tracker", spec.tracker, base)
+        tracker = make("tracker", spec.tracker)
         pipeline = Pipeline(spec, identity, look, tracker)
-        outlets = _outlets(parts, spec, base, _context(parts, spec, identity, source.fps))
+        outlets = _outlets(parts, spec, _context(parts, spec, identity, source.fps), make)
         open_parts.callback(outlets.close)
         snapshots = Snapshots(spec.snapshot, parts.images, parts.blobs)
         tally.start(source.total)
@@ -121,13 +129,13 @@ def _model(parts: Parts, stream: Stream) -> Model:
 
 
 @contextmanager
-def _detector(parts: Parts, spec: StreamSpec, model: Model) -> Iterator[Look]:
+def _detector(parts: Parts, spec: StreamSpec, model: Model, make: Make) -> Iterator[Look]:
     with tempfile.TemporaryDirectory(prefix="viseon-") as folder:
         path = Path(folder) / "model.onnx"
         with parts.blobs.open(model.onnx) as data, path.open("wb") as file:
             while block := data.read(1 << 20):
                 file.write(block)
-        backend = _made("backend", spec.backend, path.parent, path)
+        backend = make("backend", spec.backend, path)
     try:
         detector = Detector(model.signature, backend, parts.images)
         asked = spec.detect
@@ -150,11 +158,11 @@ def _context(parts: Parts, spec: StreamSpec, identity: Identity, fps: float) -> 
     )
 
 
-def _outlets(parts: Parts, spec: StreamSpec, base: Path, context: SinkContext) -> Outlets:
+def _outlets(parts: Parts, spec: StreamSpec, context: SinkContext, make: Make) -> Outlets:
     uses = [*spec.sinks, *([PluginUse(kind="live")] if parts.preview else [])]
     made: list[Outlet] = []
     try:
-        made.extend(Outlet(_called(use), _made("sink", use, base, context)) for use in uses)
+        made.extend(Outlet(_called(use), make("sink", use, context)) for use in uses)
     except ViseonError:
         Outlets(made).close()
         raise
@@ -166,17 +174,14 @@ def _called(use: PluginUse) -> str:
     return f"sink {use.kind!r} ({path})" if path else f"sink {use.kind!r}"
 
 
-def _made(kind: plugins.Kind, use: PluginUse, base: Path, *promised: Any) -> Any:
-    """Build a plugin; its `Path` options begin at `base`."""
+def _made(
+    base: Path, within: Sequence[Path], kind: plugins.Kind, use: PluginUse, *promised: Any
+) -> Any:
+    """Build a plugin; its `Path` options begin at `base` and stay `within`."""
     plugin = plugins.find(kind, use.kind)
-    options = plugin.options(use.options)
-    paths = {
-        name: base / value
-        for name in type(options).model_fields
-        if isinstance(value := getattr(options, name), Path)
-    }
+    options = resolved(plugin.options(use.options), base, within)
     try:
-        return plugin.build(options.model_copy(update=paths), *promised)
+        return plugin.build(options, *promised)
     except OSError as error:
         raise Invalid(
             f"{kind} {use.kind!r}: {error.strerror or error}: {error.filename}",
