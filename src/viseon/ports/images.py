@@ -30,3 +30,15 @@ class Images(Protocol):
     def resize(self, pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
         """Bilinear."""
         ...
+
+    def warp(
+        self,
+        pixels: NDArray[np.uint8],
+        matrix: NDArray[np.float64],
+        width: int,
+        height: int,
+        *,
+        fill: tuple[int, int, int] = (114, 114, 114),
+    ) -> NDArray[np.uint8]:
+        """Bilinear; `matrix` (see `viseon.vision.affine`) maps old places to new ones."""
+        ...

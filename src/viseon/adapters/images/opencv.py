@@ -67,6 +67,20 @@ class OpencvImages:
         smaller = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(smaller, np.uint8)
 
+    def warp(
+        self,
+        pixels: Pixels,
+        matrix: NDArray[np.float64],
+        width: int,
+        height: int,
+        *,
+        fill: tuple[int, int, int] = (114, 114, 114),
+    ) -> Pixels:
+        middles = matrix.copy()  # OpenCV counts from the middle of the first pixel
+        middles[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
+        warped = cv2.warpAffine(pixels, middles, (width, height), borderValue=fill)
+        return np.asarray(warped, np.uint8)
+
 
 def _is_cut_short(data: bytes) -> bool:
     """Whether the end that its format demands is missing; the decoder would paint the rest grey."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viseon.schema import Invalid
+from viseon.vision.affine import inverse, moved
 
 Pixels = NDArray[np.uint8]
 
@@ -47,6 +48,30 @@ class RawImages:
         lines = _blend(pixels.astype(np.float32), rows, top, 0)
         small = _blend(lines, cols, left, 1)
         return np.clip(np.rint(small), 0, 255).astype(np.uint8)
+
+    def warp(
+        self,
+        pixels: Pixels,
+        matrix: NDArray[np.float64],
+        width: int,
+        height: int,
+        *,
+        fill: tuple[int, int, int] = (114, 114, 114),
+    ) -> Pixels:
+        rows, columns = np.mgrid[0:height, 0:width] + 0.5
+        places = moved(np.stack([columns.ravel(), rows.ravel()], axis=1), inverse(matrix)) - 0.5
+        framed = np.pad(pixels.astype(np.float64), ((1, 1), (1, 1), (0, 0)))
+        framed[[0, -1]] = fill
+        framed[:, [0, -1]] = fill
+        x = np.clip(np.round(places[:, 0], 9) + 1, 0, framed.shape[1] - 1)
+        y = np.clip(np.round(places[:, 1], 9) + 1, 0, framed.shape[0] - 1)
+        left = np.minimum(x.astype(int), framed.shape[1] - 2)
+        top = np.minimum(y.astype(int), framed.shape[0] - 2)
+        across, down = (x - left)[:, None], (y - top)[:, None]
+        above = framed[top, left] * (1 - across) + framed[top, left + 1] * across
+        below = framed[top + 1, left] * (1 - across) + framed[top + 1, left + 1] * across
+        blended = np.rint(above * (1 - down) + below * down).reshape(height, width, 3)
+        return np.asarray(blended, np.uint8)
 
 
 def _weights(old: int, new: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
