@@ -72,4 +72,4 @@ def test_the_reference_leaves_no_plugin_of_ours_and_none_of_its_options_out(kind
             for line in REFERENCE.split(f"### {kind}")[1].split("###")[0].splitlines()
             if line.startswith(f"| `{name}`")
         ]
-        assert [f for f in fields if f"`{f}`" not in row and f != "started_at"] == []
+        assert [f for f in fields if f"`{f}" not in row and f != "started_at"] == []
