@@ -25,7 +25,7 @@ class Config(Noun):
     seed: int = Field(default=0, ge=0, lt=2**31)
     flip: Share = Field(default=0.5, description="Share of pictures that are mirrored.")
     zoom: tuple[float, float] = Field(
-        default=(0.65, 1.35), description="Smallest and largest size of the picture on the input."
+        default=(0.6, 1.3), description="Smallest and largest size of the picture on the input."
     )
     shift: Share = Field(default=0.25, description="How far a picture may move off the middle.")
     color: Share = Field(default=0.3, description="How much brightness, contrast, tint may vary.")

@@ -127,7 +127,7 @@ def _tinted(pixels: Tensor, strength: float, rng: np.random.Generator) -> Tensor
     gain = 1 + strength * rng.uniform(-1, 1)
     tint = torch.from_numpy((1 + 0.3 * strength * rng.uniform(-1, 1, (3, 1, 1))).astype(np.float32))
     lift = 60 * strength * rng.uniform(-1, 1)
-    if rng.random() < 0.2:  # noqa: PLR2004
+    if rng.random() < 0.1:  # noqa: PLR2004
         pixels = pixels.mean(0, keepdim=True).expand(3, -1, -1)
     return ((pixels * gain * tint + lift).clamp(0, 255)) / 255
 

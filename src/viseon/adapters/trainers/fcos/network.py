@@ -37,10 +37,10 @@ class Detector(nn.Module):
         c = channels
         self.stem = nn.Sequential(_conv(3, c // 3, stride=2), _conv(c // 3, c // 2, stride=2))
         self.low = _Block(c // 2)
-        self.down8 = nn.Sequential(_conv(c // 2, c, stride=2), _Block(c))
+        self.down8 = nn.Sequential(_conv(c // 2, c, stride=2), _Block(c), _Block(c, reach=2))
         self.down16 = nn.Sequential(_conv(c, c * 4 // 3, stride=2), _Block(c * 4 // 3))
-        self.down32 = nn.Sequential(_conv(c * 4 // 3, c * 4 // 3, stride=2))
-        self.side = nn.ModuleList(nn.Conv2d(width, c, 1) for width in (c, c * 4 // 3, c * 4 // 3))
+        self.down32 = _conv(c * 4 // 3, c, stride=2)
+        self.side = nn.ModuleList(nn.Conv2d(width, c, 1) for width in (c, c * 4 // 3, c))
         self.trunk = nn.Conv2d(c, c, 3, padding=1, bias=False)
         self.norms = nn.ModuleList(nn.BatchNorm2d(c, momentum=0.05) for _ in STRIDES)
         self.score = nn.Conv2d(c, classes, 3, padding=1)
@@ -75,21 +75,26 @@ class Detector(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two convolutions and a way past them (He et al., CVPR 2016), narrow in the middle."""
+    """Two convolutions and a way past them (He et al., CVPR 2016), narrow in the middle.
 
-    def __init__(self, channels: int) -> None:
+    `reach` spreads them (dilation), so that a point sees the far ends of what it stands on.
+    """
+
+    def __init__(self, channels: int, *, reach: int = 1) -> None:
         super().__init__()
         half = channels // 2
-        self.inner = nn.Sequential(_conv(channels, half), _conv(half, channels))
+        self.inner = nn.Sequential(
+            _conv(channels, half, reach=reach), _conv(half, channels, reach=reach)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         added: Tensor = x + self.inner(x)
         return added
 
 
-def _conv(into: int, out: int, *, stride: int = 1) -> nn.Sequential:
+def _conv(into: int, out: int, *, stride: int = 1, reach: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(into, out, 3, stride=stride, padding=1, bias=False),
+        nn.Conv2d(into, out, 3, stride=stride, padding=reach, dilation=reach, bias=False),
         nn.BatchNorm2d(out, momentum=0.05),
         nn.ReLU(inplace=True),
     )

@@ -12,7 +12,9 @@ _RADIUS = 2.5
 """A point may answer for a box when it lies within this many strides of its middle."""
 _CHOSEN = 10
 _BETA = 4
-_GIOU, _SIDES = 2.0, 0.4
+_GIOU, _SIDES = 2.0, 1.0
+_BEND = 0.05
+"""Strides below which a side's error counts squared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,9 @@ def loss(raw: Raw, targets: list[Targets], points: Tensor, strides: Tensor) -> T
     total = quality.sum().clamp(min=1.0)
     boxes, right = raw.boxes.flatten(0, 1)[positive], torch.cat(truth)
     step = strides.repeat(len(targets))[positive][:, None]
-    apart = functional.smooth_l1_loss(boxes / step, right / step, reduction="none").sum(1)
+    apart = functional.smooth_l1_loss(boxes / step, right / step, reduction="none", beta=_BEND).sum(
+        1
+    )
     placed = _GIOU * (1 - giou(boxes, right)) + _SIDES * apart
     summed: Tensor = (_scores(raw.logits, wanted) + (placed * quality).sum()) / total
     return summed
