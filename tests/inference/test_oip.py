@@ -2,12 +2,17 @@
 
 import socket
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 import uvicorn
 
+from viseon.adapters.images.raw import RawImages
+from viseon.models import load
+from viseon.plugins import find
 from viseon.rest import create_app
+from viseon.schema import Invalid, NotFound, Unavailable
 
 TENSOR = np.random.default_rng(0).random((2, 3, 64, 64)).astype(np.float32)
 ROWS = np.random.default_rng(1).random((84, 8)).astype(np.float32)
@@ -92,3 +97,29 @@ def test_triton_s_client_works_as_it_is(deployed, url, binary):
     np.testing.assert_array_equal(result.as_numpy("output")[0], ROWS)
     assert result.get_response()["id"] == "9"
     client.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_another_server_s_model_is_a_backend_like_any_other(deployed, url, make_onnx):
+    pytest.importorskip("tritonclient.http")
+    backend = find("backend", "triton").make({"url": url, "model": "door"}, Path("unused.onnx"))
+    assert [tensor.name for tensor in backend.outputs] == ["output"]
+    assert backend.inputs[0].shape == (None, 3, 64, 64)
+    np.testing.assert_array_equal(backend.run({"images": TENSOR})["output"][1], ROWS)
+    here = load(find("backend", "onnxruntime").make({}, make_onnx({"output": ROWS})), RawImages())
+    model = deployed.models.get("boxes").model_copy(update={"signature": here.signature})
+    there = load(backend, RawImages(), registered=model)
+    frame = np.zeros((50, 70, 3), np.uint8)
+    np.testing.assert_array_equal(there(frame).xyxy, here(frame).xyxy)
+    with pytest.raises(Invalid, match="refused"):
+        backend.run({"images": TENSOR[:, :, :10]})
+    backend.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_server_that_is_gone_or_has_no_such_model_says_so(url):
+    pytest.importorskip("tritonclient.http")
+    with pytest.raises(NotFound, match="no model 'ghost'"):
+        find("backend", "triton").make({"url": url, "model": "ghost"}, Path("unused.onnx"))
+    with pytest.raises(Unavailable, match="does not answer"):
+        find("backend", "triton").make({"url": "127.0.0.1:9", "model": "door"}, Path("unused.onnx"))

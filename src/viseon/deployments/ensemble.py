@@ -42,7 +42,6 @@ def _fused(
     power = every.score[mine].astype(np.float64) * weight[mine]
     order = np.argsort(-power, kind="stable")
     boxes, power = every.xyxy[mine][order].astype(np.float64), power[order]
-    weight = weight[mine][order]
     clusters: list[list[int]] = []
     means = np.empty((0, 4))
     for row in range(len(boxes)):
@@ -56,8 +55,7 @@ def _fused(
     total = given.sum()
     table = np.empty((len(clusters), 6))
     for i, members in enumerate(clusters):
-        score = power[members].sum() / weight[members].sum()
-        score *= min(weight[members].sum(), total) / total
+        score = power[members].mean() * min(len(given), len(members)) / total
         table[i] = (*means[i], min(score, 1.0), class_id)
     return table
 

@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from viseon.deployments.answer import objects
 from viseon.deployments.engine import Engine, Spent, Wanted
 from viseon.deployments.ensemble import fuse
@@ -14,13 +16,11 @@ from viseon.deployments.metrics import Meter, prometheus
 from viseon.deployments.pool import Pool
 from viseon.inference import Detector
 from viseon.inference.preprocess import Pixels
-from viseon.inference.tiles import crops, merged, tiles
 from viseon.plugins import find as find_plugin
 from viseon.ports import BlobStore, Images
 from viseon.schema import (
     Deployment,
     DeploymentStats,
-    Invalid,
     Latency,
     Model,
     Prediction,
@@ -30,6 +30,7 @@ from viseon.schema import (
     digest_of,
 )
 from viseon.vision import Detections
+from viseon.vision.tile import Tile, Tiler
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,18 +194,19 @@ class ModelServer:
 def _tiled(
     engine: Engine, frame: Pixels, wanted: Wanted, options: PredictOptions, deadline: float
 ) -> tuple[Detections, Spent]:
+    """The picture in squares and once as a whole (Akyon et al., arXiv 2202.06934)."""
     height, width = frame.shape[:2]
-    try:
-        windows = tiles(width, height, options.tile or 1, overlap=options.overlap)
-    except ValueError as error:
-        raise Invalid(f"tile: {error}") from error
-    whole = (0, 0, width, height)
-    if windows != [whole]:
-        windows = [*windows, whole]
-    seen = engine.predict(crops(frame, windows), wanted, deadline=deadline)
-    found = merged([detections for detections, _ in seen], windows)
+    side = options.tile or 1
+    tiler = Tiler(size=(side, side), overlap=options.overlap)
+    tiles = tiler.tiles(width, height)
+    whole = Tile(0, 0, width, height)
+    if tiles != [whole]:
+        tiles.append(whole)
+    pieces = [np.ascontiguousarray(tile.of(frame)) for tile in tiles]
+    seen = engine.predict(pieces, wanted, deadline=deadline)
+    parts = [(tile, found) for tile, (found, _) in zip(tiles, seen, strict=True)]
     spent = [s for _, s in seen]
-    return found, Spent(
+    return tiler.merge(parts, width=width, height=height), Spent(
         sum(s.pre_s for s in spent),
         max(s.queue_s for s in spent),
         max(s.model_s for s in spent),

@@ -1,15 +1,18 @@
 """A model as a function: frames in, detections out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
+
+from pydantic import ValidationError
 
 from viseon.inference import Detector
 from viseon.inference.preprocess import Pixels
 from viseon.models.classes import read_classes
 from viseon.models.signature import Inferred, Overrides, infer_signature
 from viseon.ports import Backend, Images
-from viseon.schema import Decision, Invalid, NotFound, Signature
+from viseon.schema import Decision, Invalid, Model, NotFound, Signature
 from viseon.vision import Detections
 
 Picture = Pixels | bytes | str | Path
@@ -90,18 +93,33 @@ def load(
     images: Images,
     *,
     classes: str | Path | Sequence[str] = (),
-    signature: Signature | None = None,
-    overrides: Overrides | None = None,
+    registered: Model | None = None,
+    overrides: Mapping[str, Any] | Overrides | None = None,
 ) -> LoadedModel:
     """A model that can be called, from an opened ONNX file.
 
-    `classes` are names, or the path of a file of them. With a `signature` nothing is inferred.
+    `classes` are names, or the path of a file of them; `overrides` is what a person knows better.
+    Nothing is inferred about a `registered` model. Raises Invalid naming what is wrong.
     """
-    if signature is not None:
-        return LoadedModel(Detector(signature, backend, images), images)
-    inferred: Inferred = infer_signature(backend, classes=_classes(classes), given=overrides)
+    if registered is not None:
+        detector = Detector(registered.signature, backend, images)
+        return LoadedModel(detector, images, registered.decisions)
+    given = corrections(overrides) if isinstance(overrides, Mapping) else overrides
+    inferred: Inferred = infer_signature(backend, classes=_classes(classes), given=given)
     detector = Detector(inferred.signature, backend, images)
     return LoadedModel(detector, images, inferred.decisions)
+
+
+def corrections(said: Mapping[str, Any]) -> Overrides:
+    """What a person said, checked. Raises Invalid naming the key and the nearest known one."""
+    try:
+        return Overrides.model_validate(dict(said))
+    except ValidationError as error:
+        detail = error.errors()[0]
+        near = get_close_matches(str(detail["loc"][0]), Overrides.model_fields, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        known = ", ".join(Overrides.model_fields)
+        raise Invalid.because(detail, fix=f"{hint}known: {known}") from error
 
 
 def _classes(classes: str | Path | Sequence[str]) -> tuple[str, ...]:
