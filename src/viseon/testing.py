@@ -8,17 +8,19 @@ Each raises AssertionError that says which promise was broken.
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from viseon.plugins import Plugin
-from viseon.ports import Format, LabelledFile, Moment, Sink, SinkContext, Source, Tracker
-from viseon.schema import Invalid
+from viseon.ports import Format, LabelledFile, Moment, Sink, SinkContext, Source, Tracker, Trainer
+from viseon.schema import Invalid, Split, Task
 from viseon.vision import Detections, Tracks
 
 Options = Mapping[str, Any]
@@ -109,6 +111,69 @@ def check_format(
         for data, annotation in wanted.items():
             boxes = _boxes(annotation)
             assert _boxes(found[data]) == boxes, "annotations came back different"
+
+
+def check_trainer(plugin: Plugin[Any, Trainer], options: Options = {}) -> None:  # noqa: B006
+    """Its ONNX lies in the folder it was given; two trainings on the same data score the same."""
+    check_options(plugin)
+    results = []
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            data = _Rectangles()
+            trained = plugin.make(options).fit(data, _Quiet(), Path(folder))
+            assert trained.onnx.is_file(), "there is no ONNX file"
+            assert trained.onnx.is_relative_to(folder), "the ONNX file lies outside its folder"
+            assert trained.signature.classes == data.classes, "the classes are not the data's"
+            results.append(trained.metrics)
+    assert results[0] == results[1], f"two trainings differ: {results}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rectangle:
+    filename: str
+    detections: Detections
+    picture: NDArray[np.uint8]
+
+    def pixels(self) -> NDArray[np.uint8]:
+        return self.picture
+
+
+class _Rectangles:
+    """White rectangles on black: eight to learn from, four to measure on."""
+
+    task = Task.DETECT
+    classes = ("rectangle",)
+
+    def split(self, name: Split) -> Sequence[_Rectangle]:
+        count = {"train": 8, "val": 4, "test": 4}[name]
+        return [_rectangle(number) for number in range(count)]
+
+
+def _rectangle(number: int) -> _Rectangle:
+    picture = np.zeros((64, 64, 3), np.uint8)
+    x, y = 4 + 3 * number, 8 + 2 * number
+    picture[y : y + 24, x : x + 16] = 255
+    found = Detections(
+        np.array([[x, y, x + 16, y + 24]], np.float32),
+        np.ones(1, np.float32),
+        np.zeros(1, np.int64),
+    )
+    return _Rectangle(f"{number}.png", found, picture)
+
+
+class _Quiet:
+    """A report nobody reads."""
+
+    job = None
+    cancelled = False
+
+    def progress(self, done: float, stage: str = "") -> None: ...
+
+    def metric(self, name: str, value: float, *, step: int) -> None: ...
+
+    def log(self, message: str) -> None: ...
+
+    def checkpoint(self, data: bytes) -> None: ...
 
 
 def _boxes(annotation: Any) -> list[tuple[str, tuple[int, ...]]]:
