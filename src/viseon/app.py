@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from subprocess import PIPE, Popen
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -21,7 +21,6 @@ from viseon.adapters.launchers.inline import InlineLauncher
 from viseon.adapters.launchers.process import ProcessLauncher
 from viseon.adapters.probes.host import HostProbe, resident_mb
 from viseon.adapters.sql import Store, open_store
-from viseon.curation import Curation
 from viseon.curation import Curation
 from viseon.datasets import Datasets
 from viseon.deployments import Deployments, ModelServer, Pool
@@ -143,7 +142,6 @@ class House:
         platform = Platform(
             blobs=blobs,
             datasets=Datasets(catalog, blobs, now),
-            curation=Curation(catalog, blobs, OpencvImages(), now),
             curation=Curation(catalog, blobs, OpencvImages(), now),
             runs=Runs(catalog, blobs, OpencvImages(), now),
             models=Models(catalog, blobs, OpencvImages(), now),
@@ -318,11 +316,13 @@ def load(
     classes: str | Path | Sequence[str] = (),
     threads: int | None = None,
     platform: Platform | None = None,
+    **corrections: Any,
 ) -> LoadedModel:
     """A model as a function: `model(image)` or `model([image, …])` gives Detections.
 
     `model` is the path of an ONNX file, or a registered model such as `people@3` of `platform`
-    (near or far; the local one if left out).
+    (near or far; the local one if left out). `corrections` replace what was inferred of a file:
+    `decoder="yolov8"`, `width=640`, `color="bgr"`, …
     """
     backend = find_plugin("backend", "onnxruntime")
     options = {} if threads is None else {"threads": threads}
@@ -330,14 +330,15 @@ def load(
     if path.suffix == ".onnx" or path.exists():
         if not path.is_file():
             raise NotFound(f"model: there is no file {path}", fix="check the path")
-        return load_model(backend.make(options, path), OpencvImages(), classes=classes)
+        opened = backend.make(options, path)
+        return load_model(opened, OpencvImages(), classes=classes, overrides=corrections)
     platform = platform or open()
     found = platform.models.get(str(model))
     with tempfile.TemporaryDirectory(prefix="viseon-") as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(platform.blobs.get(found.onnx))
         opened = backend.make(options, path)
-    return load_model(opened, OpencvImages(), signature=found.signature)
+    return load_model(opened, OpencvImages(), registered=found)
 
 
 def now() -> datetime:
