@@ -92,7 +92,7 @@ class Annotate:
         self.dataset = dataset
 
     def boxes(self, filename: str, boxes: Iterable[tuple[str, Box]]) -> Annotation:
-        """Say what is in a sample: class names and `xyxy` boxes in pixels. Replaces what was said."""
+        """Say what is in a sample: class names and `xyxy` boxes in pixels; replaces all."""
         objects = tuple(
             Object(id=str(i), class_name=name, box=box) for i, (name, box) in enumerate(boxes, 1)
         )
