@@ -102,6 +102,11 @@ class ZoneSpec(Noun):
     loiter_s: PositiveFloat | None = Field(
         default=None, description="Seconds inside after which `loitered` happens, once per visit."
     )
+    settle_frames: PositiveInt = Field(
+        default=2,
+        description="Frames in a row that the point has to be on the other side of the border; "
+        "more where boxes tremble.",
+    )
     gone_s: PositiveFloat = Field(
         default=5.0, description="A track not seen for so long has left, when it was last seen."
     )

@@ -124,6 +124,7 @@ def _zone(one: ZoneSpec, size: Size) -> Zone:
         region.polygon,
         holes=region.holes,
         anchor=one.anchor,
+        settle_frames=one.settle_frames,
         gone_s=one.gone_s,
         loiter_s=one.loiter_s,
     )
