@@ -106,7 +106,7 @@ def test_stop_lets_it_finish_its_files(yard):
     assert (stopped.reason, stopped.pid) == ("", None)
     assert yard.spawned[0].returncode == 0
     assert (yard.shop.home / "out/hall.mp4").exists()
-    assert not list((yard.shop.home / "out").glob(".*part*"))
+    assert not list((yard.shop.home / "out").glob("*.part*"))
 
 
 def test_a_killed_stream_starts_again_and_its_events_are_there_once(yard):
@@ -216,3 +216,18 @@ def _awaited(get, timeout_s=20.0):
             return found
         time.sleep(0.05)
     raise AssertionError(f"not in {timeout_s} s")
+
+
+def test_watching_over_streams_is_nobodys_deed(yard):
+    """The audit log says what people did, not that a stream still runs."""
+    from viseon.schema import AuditRecord
+
+    def audited():
+        with yard.shop.catalog.read() as records:
+            return [r.operation for r in records.find(AuditRecord)]
+
+    hall(yard)
+    before = audited()
+    yard.until_state(StreamState.DONE)
+    assert audited() == before
+    assert before[-2:] == ["streams.apply", "streams.start"]

@@ -36,7 +36,7 @@ class Patience(Noun):
     """Having run for so long, a stream starts again with a clean slate."""
     stop_s: float = 15.0
     """How long it may take to finish its files before it is killed."""
-    record_s: float = 30.0
+    record_s: float = 5.0
     """How often the catalog hears the figures of a stream that just runs."""
 
 

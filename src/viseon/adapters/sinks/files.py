@@ -1,6 +1,5 @@
 """Paths that sinks write to."""
 
-import os
 from pathlib import Path
 
 from viseon.schema import Invalid
@@ -20,5 +19,8 @@ def ready(path: Path) -> Path:
 
 
 def part_of(path: Path) -> Path:
-    """Where to write a file that is of no use until it is whole."""
-    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    """Where to write a file that is of no use until it is whole.
+
+    Always the same, so that what a killed process left behind is overwritten by the next.
+    """
+    return path.with_name(f".{path.stem}.part{path.suffix}")
