@@ -45,11 +45,15 @@ async function refresh() {
     head(stream);
     if (!by("live-view").hidden) await liveView.show(stream);
     tell("");
+    document.body.classList.remove("away");
   } catch (error) {
     if (error.status === 401) askForToken(error);
     else if (error.status) tell(error.message, error.fix);
     else tell("The server does not answer. Trying again …");
-    if (!error.status) liveView.lost();
+    if (!error.status) {
+      document.body.classList.add("away"); // what is shown is no longer how it is
+      liveView.lost();
+    }
   }
 }
 

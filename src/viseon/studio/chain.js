@@ -19,7 +19,7 @@ export function chain(trace, past = null) {
 }
 
 function step(kind, title, key, ...rest) {
-  return h("li", { class: `step ${kind.split(" ")[0].toLowerCase()}` }, h("div", { class: "step-head" }, h("span", { class: "kind" }, kind), key), h("h3", {}, title), rest);
+  return h("li", { class: "step" }, h("div", { class: "step-head" }, h("span", { class: "kind" }, kind), key), h("h3", {}, title), rest);
 }
 
 function happened(event) {

@@ -86,7 +86,7 @@ function heading(event) {
 function evidence(event, trace) {
   const caption = h("figcaption", { class: "legend" },
     h("span", { class: "key path" }, `way of #${event.track_id}`),
-    event.kind === "crossed" ? h("span", { class: "key point" }, "crossing point") : h("span", { class: "key point" }, event.kind),
+    h("span", { class: "key point" }, event.kind === "crossed" ? "crossing point" : `where it ${event.kind === "loitered" ? "stayed" : event.kind}`),
     event.before && event.after ? h("span", { class: "key sides" }, "sightings before and after") : null,
     h("span", { class: "key place" }, event.where));
   if (!event.snapshot) {

@@ -11,7 +11,7 @@ export class LiveView {
   #cover = h("div", { class: "cover", role: "status" });
   #figure = h("figure", { class: "screen" }, this.#canvas, this.#cover);
   #cards = h("div", { class: "cards" });
-  #commands = h("div", {});
+  #commands = h("div", { class: "wide" });
   #named = "";
   #live = new Live(this.#canvas, (state) => this.#said(state));
   #stream = undefined;
@@ -122,5 +122,5 @@ function figure([label, tone, value, truth]) {
 function agrees(value, truth) {
   const same = value === truth;
   return h("span", { class: same ? "truth same" : "truth", title: "What truly happened in the scene" },
-    icon(same ? "done" : "wait"), same ? "as in truth" : `truth ${truth}`);
+    icon(same ? "done" : "wait"), same ? "matches truth" : `truth ${truth}`);
 }
