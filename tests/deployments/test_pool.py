@@ -1,0 +1,112 @@
+"""Models in memory: loaded once, shared, counted, and the idle ones unloaded first."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from viseon.deployments.pool import Pool
+from viseon.schema import Busy, Failed
+
+
+class Engine:
+    def __init__(self):
+        self.drained = False
+
+    def drain(self):
+        self.drained = True
+
+
+class Memory:
+    """Every model loaded adds 100 MB."""
+
+    def __init__(self):
+        self.used, self.made = 0.0, []
+
+    def __call__(self):
+        return self.used
+
+    def load(self):
+        self.used += 100
+        self.made.append(Engine())
+        return self.made[-1]
+
+
+@pytest.fixture
+def memory():
+    return Memory()
+
+
+@pytest.fixture
+def pool(memory):
+    return Pool(budget_mb=250, resident_mb=memory)
+
+
+def use(pool, memory, key):
+    with pool.lease(key, memory.load) as engine:
+        assert not engine.drained
+    return engine
+
+
+def test_a_model_is_loaded_once_however_many_ask_at_the_same_time(memory):
+    pool, gate = Pool(resident_mb=memory), threading.Barrier(8)
+
+    def slow():
+        threading.Event().wait(0.05)
+        return memory.load()
+
+    def ask(_):
+        gate.wait()
+        with pool.lease("a", slow) as engine:
+            return engine
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(ask, range(8)))) == 1
+    assert len(memory.made) == 1
+
+
+def test_the_one_unused_longest_goes_when_memory_is_short(pool, memory):
+    first, second = use(pool, memory, "a"), use(pool, memory, "b")
+    use(pool, memory, "a")
+    third = use(pool, memory, "c")
+    use(pool, memory, "d")  # 300 MB were loaded, 250 are allowed
+    assert (first.drained, second.drained, third.drained) == (False, True, False)
+    assert set(pool.loaded()) == {"a", "c", "d"}
+
+
+def test_a_model_in_use_is_never_unloaded(pool, memory):
+    with ExitStack() as stack:
+        held = [stack.enter_context(pool.lease(key, memory.load)) for key in "abc"]
+        with pytest.raises(Busy, match="models in use take 300 MB of 250 MB"):
+            use(pool, memory, "d")
+        assert [engine.drained for engine in held] == [False] * 3
+    use(pool, memory, "d")
+    assert held[0].drained
+
+
+def test_retiring_waits_for_the_last_user_and_the_next_one_loads_anew(pool, memory):
+    with pool.lease("a", memory.load) as old:
+        pool.retire("a")
+        assert not old.drained
+        with pool.lease("a", memory.load) as new:
+            assert new is not old
+    assert old.drained
+    assert not new.drained
+    pool.close()
+    assert new.drained
+
+
+def test_a_model_that_fails_to_load_leaves_no_trace(pool, memory):
+    def broken():
+        raise Failed("no")
+
+    with pytest.raises(Failed):
+        use_broken(pool, broken)
+    assert pool.loaded() == {}
+    assert not use(pool, memory, "a").drained
+
+
+def use_broken(pool, load):
+    with pool.lease("a", load):
+        raise AssertionError("it was not loaded")
