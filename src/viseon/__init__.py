@@ -21,6 +21,15 @@ _WHERE = {
     "Detections": "viseon.vision",
     "Tracks": "viseon.vision",
     "ByteTrack": "viseon.vision",
+    "BoTSORT": "viseon.vision",
+    "DeepSORT": "viseon.vision",
+    "Heatmap": "viseon.vision",
+    "Homography": "viseon.vision",
+    "OCSORT": "viseon.vision",
+    "SORT": "viseon.vision",
+    "Smoother": "viseon.vision",
+    "Speedometer": "viseon.vision",
+    "Tiler": "viseon.vision",
     "Line": "viseon.vision",
     "Crossing": "viseon.vision",
     "Zone": "viseon.vision",
@@ -52,10 +61,19 @@ if TYPE_CHECKING:
     from viseon.facades import Project as Project
     from viseon.facades import Train as Train
     from viseon.schema import ViseonError as ViseonError
+    from viseon.vision import OCSORT as OCSORT
+    from viseon.vision import SORT as SORT
+    from viseon.vision import BoTSORT as BoTSORT
     from viseon.vision import ByteTrack as ByteTrack
     from viseon.vision import Crossing as Crossing
+    from viseon.vision import DeepSORT as DeepSORT
     from viseon.vision import Detections as Detections
+    from viseon.vision import Heatmap as Heatmap
+    from viseon.vision import Homography as Homography
     from viseon.vision import Line as Line
+    from viseon.vision import Smoother as Smoother
+    from viseon.vision import Speedometer as Speedometer
+    from viseon.vision import Tiler as Tiler
     from viseon.vision import Tracks as Tracks
     from viseon.vision import Zone as Zone
     from viseon.vision import metrics as metrics
