@@ -53,9 +53,12 @@ def test_an_event_carries_the_proof_a_person_needs_to_check_it(shop):
     assert y2 == pytest.approx(crossed.after.y, abs=1e-6)
 
 
-def test_the_snapshot_is_the_very_frame_the_event_names(shop):
-    pictures = blocks.walk(0, 140)
-    run_stream(shop.parts, hall(shop, pictures))
+@pytest.mark.parametrize("settle", [1, 2, 12])
+def test_the_snapshot_is_the_very_frame_the_event_names(shop, settle):
+    pictures = blocks.walk(0, 140) + [blocks.picture()] * 70  # it vanishes, and has left later
+    text = blocks.YAML.replace("loiter_s: 0.5", f"settle_frames: {settle}")
+    run_stream(shop.parts, hall(shop, pictures, text))
+    assert len(shop.events.query().items) == 3
     for event in shop.events.query().items:
         shown = shop.parts.images.decode(shop.blobs.get(event.snapshot))
         wanted = pictures[event.frame_index].astype(int)

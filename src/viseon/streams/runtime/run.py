@@ -103,7 +103,7 @@ def _run(parts: Parts, stream: Stream, tally: "_Tally", stopped: Callable[[], bo
         pipeline = Pipeline(spec, identity, look, tracker)
         outlets = _outlets(parts, spec, _context(parts, spec, identity, source.fps), make)
         open_parts.callback(outlets.close)
-        snapshots = Snapshots(spec.snapshot, parts.images, parts.blobs)
+        snapshots = Snapshots(spec, parts.images, parts.blobs)
         tally.start(source.total)
         every = chain([first], frames)
         for moment in pipeline.run(paced(every, stopped) if spec.source.realtime else every):

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from viseon.ports import BlobStore, Frame, Images, Moment
 from viseon.schema import Digest, Event
-from viseon.streams.config import SnapshotPolicy
+from viseon.streams.config import StreamSpec
 
-_RECENT = 8
-"""Frames: an event is decided a few frames after it happened."""
+_DECIDED_WITHIN = 8
+"""Frames between a crossing and its being decided, at most, while the track is seen."""
 _MOST_LOST = 32
 """Tracks that vanished and may yet be said to have left; each may hold a frame of its own."""
 
@@ -16,9 +16,10 @@ _MOST_LOST = 32
 class Snapshots:
     """Holds on to the frames that an event may still turn out to have happened in."""
 
-    def __init__(self, policy: SnapshotPolicy, images: Images, blobs: BlobStore) -> None:
-        self._policy, self._images, self._blobs = policy, images, blobs
-        self._recent: deque[Frame] = deque(maxlen=_RECENT)
+    def __init__(self, spec: StreamSpec, images: Images, blobs: BlobStore) -> None:
+        self._policy, self._images, self._blobs = spec.snapshot, images, blobs
+        settle = max((zone.settle_frames for zone in spec.zones.values()), default=0)
+        self._recent: deque[Frame] = deque(maxlen=max(_DECIDED_WITHIN, settle + 2))
         self._last: dict[int, Frame] = {}
 
     def take(self, moment: Moment) -> Moment:
