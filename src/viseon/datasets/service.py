@@ -8,14 +8,15 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field
 
-from viseon.datasets import manifest
+from viseon.datasets.freeze import freeze, key, look_at, settle, version_of, written
 from viseon.datasets.incoming import read_rows
-from viseon.datasets.split import decide
+from viseon.datasets.verify import Verification, verify
 from viseon.operation import Limit, operation
-from viseon.ports import BlobStore, Catalog, Records
+from viseon.ports import BlobStore, Catalog, Images, Records
 from viseon.schema import (
     Added,
     Annotation,
+    Certificate,
     Change,
     Clock,
     Conflict,
@@ -35,6 +36,10 @@ from viseon.schema import (
 )
 
 T = TypeVar("T")
+LOOKS = 500
+"""Files looked at between two writes."""
+
+Near = Annotated[int, Field(ge=0, lt=64)] | None
 Number = Annotated[int, Field(ge=1)]
 """Versions count from 1."""
 
@@ -42,10 +47,13 @@ Number = Annotated[int, Field(ge=1)]
 class Datasets:
     """Collections of samples and their versions."""
 
-    def __init__(self, catalog: Catalog, blobs: BlobStore, now: Clock) -> None:
+    def __init__(
+        self, catalog: Catalog, blobs: BlobStore, now: Clock, images: Images | None = None
+    ) -> None:
         self._catalog = catalog
         self._blobs = blobs
         self._now = now
+        self._images = images
 
     @operation("GET", "/datasets", needs=Role.VIEWER)
     def find(self, *, cursor: str = "", limit: Limit = 50) -> Page[Dataset]:
@@ -62,12 +70,21 @@ class Datasets:
         task: Task = Task.DETECT,
         classes: tuple[str, ...] = (),
         ratios: Ratios | None = None,
+        near: Near = None,
+        gap_s: Annotated[float, Field(ge=0)] = 30.0,
     ) -> Dataset:
-        """Create an empty dataset; `ratios` says how samples spread over train, val and test."""
+        """Create an empty dataset; `ratios` says how samples spread over train, val and test.
+
+        Files with equal bytes, of one `session` or `video`, or taken by one camera within `gap_s`
+        seconds share a split. So do look-alikes, whose perceptual hashes differ in at most `near`
+        of 128 bits (26 finds copies that were re-encoded, resized or cropped a little).
+        """
         _distinct(classes)
         if ratios is not None and not any(ratios.values()):
             raise Invalid("ratios: all are zero", fix="such as train=8 val=1 test=1")
-        dataset = Dataset(name=name, task=task, classes=classes, created=self._now())
+        dataset = Dataset(
+            name=name, task=task, classes=classes, near=near, gap_s=gap_s, created=self._now()
+        )
         if ratios is not None:
             dataset = dataset.model_copy(update={"ratios": ratios})
         with self._catalog.transaction() as records:
@@ -107,6 +124,7 @@ class Datasets:
                 samples = read_rows(file, current, self._blobs, records.samples)
                 added = records.samples.add(dataset, samples)
         self._blobs.delete(rows)  # it was only the envelope
+        self._look(dataset)
         return added
 
     @operation("GET", "/datasets/{dataset}/samples", needs=Role.VIEWER)
@@ -148,36 +166,18 @@ class Datasets:
     @operation("POST", "/datasets/{dataset}/versions", needs=Role.EDITOR)
     def commit(self, dataset: Name, *, message: str = "") -> Version:
         """Freeze the working area as the next version."""
+        self._look(dataset)
         with self._catalog.transaction() as records:
             current = records.get(Dataset, dataset)
-            parent = _version(records, dataset, current.head) if current.head else None
-            held = _settle(records, current)
-            if not _differs(records, current, parent):
+            decision = settle(records, current)
+            if not _differs(records, current):
+                held = len(decision.held)
                 raise Conflict(
                     f"nothing to commit in dataset {dataset!r}"
                     + (f": {held} samples are quarantined" if held else ""),
                     fix="add or remove samples first",
                 )
-            number = current.head + 1
-            records.samples.freeze(dataset, number)
-            counts = records.samples.count(dataset, version=number)
-            version = Version(
-                dataset=dataset,
-                number=number,
-                fingerprint=manifest.fingerprint(_manifest(records, current, number)),
-                parent=parent.fingerprint if parent else None,
-                samples=sum(counts.values()),
-                splits={split: n for split, n in counts.items() if split},
-                task=current.task,
-                classes=current.classes,
-                message=message,
-                quarantined=held,
-                created=self._now(),
-                created_by=records.by,
-            )
-            records.put(_key(dataset, number), version)
-            records.put(dataset, current.model_copy(update={"head": number}))
-        return version
+            return freeze(records, current, decision, message, self._now)
 
     @operation("GET", "/datasets/{dataset}/versions", needs=Role.VIEWER)
     def log(self, dataset: Name, *, cursor: str = "", limit: Limit = 20) -> Page[Version]:
@@ -187,13 +187,13 @@ class Datasets:
             found = records.find(
                 Version, prefix=f"{dataset}@", after=cursor, limit=limit + 1, newest_first=True
             )
-        return _page(found, limit, [_key(dataset, v.number) for v in found])
+        return _page(found, limit, [key(dataset, v.number) for v in found])
 
     @operation("GET", "/datasets/{dataset}/versions/{number}", needs=Role.VIEWER)
     def version(self, dataset: Name, number: Number) -> Version:
         """One version."""
         with self._catalog.read() as records:
-            return _version(records, dataset, number)
+            return version_of(records, dataset, number)
 
     @operation("GET", "/datasets/{dataset}/diff", needs=Role.VIEWER)
     def diff(
@@ -226,17 +226,48 @@ class Datasets:
     def manifest(self, dataset: Name, number: Number) -> Digest:
         """The digest of a blob that holds the manifest: it is the version's fingerprint."""
         with self._catalog.read() as records:
-            version = _version(records, dataset, number)
+            version = version_of(records, dataset, number)
             if version.fingerprint not in self._blobs:
-                self._store(_manifest(records, version, number))
+                self._store(written(records, version, number))
         return version.fingerprint
 
     @operation("GET", "/datasets/{dataset}/versions/{number}/annotations", needs=Role.VIEWER)
     def annotations(self, dataset: Name, number: Number) -> Digest:
         """The digest of a blob with the canonical JSON of each annotation on its own line."""
         with self._catalog.read() as records:
-            _version(records, dataset, number)
+            version_of(records, dataset, number)
             return self._store(_annotations(records, dataset, number))
+
+    @operation("GET", "/datasets/{dataset}/versions/{number}/certificate", needs=Role.VIEWER)
+    def certificate(self, dataset: Name, number: Number) -> Certificate:
+        """What was checked so that nothing leaks from one split into another."""
+        with self._catalog.read() as records:
+            version_of(records, dataset, number)
+            return records.get(Certificate, key(dataset, number))
+
+    @operation("GET", "/datasets/{dataset}/versions/{number}/verification", needs=Role.VIEWER)
+    def verify(self, dataset: Name, number: Number) -> Verification:
+        """Check every byte, label and split of a version against its fingerprint and certificate.
+
+        Nothing is believed: manifest, files and looks are read and computed again.
+        """
+        with self._catalog.read() as records:
+            version = version_of(records, dataset, number)
+            certificate = records.seek(Certificate, key(dataset, number))
+            return verify(records, version, certificate, self._blobs, self._images)
+
+    def _look(self, dataset: str) -> None:
+        """See newcomers before anybody waits for a commit."""
+        if self._images is None:
+            return
+        with self._catalog.read() as records:
+            if records.get(Dataset, dataset).near is None:
+                return
+            unseen = records.kinship.unseen(s.digest for s in records.samples.pending(dataset))
+        for start in range(0, len(unseen), LOOKS):
+            looks = look_at(self._blobs, self._images, unseen[start : start + LOOKS])
+            with self._catalog.transaction() as records:
+                records.kinship.see(looks)
 
     def _store(self, chunks: Iterator[bytes]) -> Digest:
         with tempfile.TemporaryDirectory() as folder:
@@ -246,46 +277,17 @@ class Datasets:
             return self._blobs.add(path)
 
 
-def _key(dataset: str, number: int) -> str:
-    return f"{dataset}@{number:08d}"
-
-
-def _version(records: Records, dataset: str, number: int) -> Version:
-    found = records.seek(Version, _key(dataset, number))
-    if found is None:
-        head = records.get(Dataset, dataset).head
-        known = f"it has versions 1 to {head}" if head else "it has none yet: commit first"
-        raise NotFound(f"dataset {dataset!r} has no version {number}", fix=known)
-    return found
-
-
 def _check(records: Records, dataset: str, number: int | None) -> None:
     if number is None:
         records.get(Dataset, dataset)
     else:
-        _version(records, dataset, number)
+        version_of(records, dataset, number)
 
 
-def _settle(records: Records, dataset: Dataset) -> int:
-    """Give pending samples a split, put those aside that may not have one; returns how many."""
-    pending = list(records.samples.pending(dataset.name))
-    homes = records.samples.homes(dataset.name, {s.digest for s in pending})
-    counts = records.samples.count(dataset.name, version=dataset.head) if dataset.head else {}
-    decision = decide(pending, homes, counts, dataset.ratios)
-    records.samples.assign(dataset.name, decision.splits)
-    records.samples.hold(dataset.name, decision.held)
-    return len(decision.held)
-
-
-def _differs(records: Records, dataset: Dataset, parent: Version | None) -> bool:
-    if parent is not None and parent.classes != dataset.classes:
+def _differs(records: Records, dataset: Dataset) -> bool:
+    if dataset.head and version_of(records, dataset.name, dataset.head).classes != dataset.classes:
         return True
     return any(True for _ in records.samples.changes(dataset.name, dataset.head, None, limit=1))
-
-
-def _manifest(records: Records, of: Dataset | Version, number: int) -> Iterator[bytes]:
-    name = of.name if isinstance(of, Dataset) else of.dataset
-    return manifest.manifest(of.task, of.classes, records.samples.lines(name, version=number))
 
 
 def _annotations(records: Records, dataset: str, number: int) -> Iterator[bytes]:

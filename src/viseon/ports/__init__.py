@@ -7,6 +7,7 @@ from viseon.ports.eventlog import EventLog
 from viseon.ports.format import Contents, Format, LabelledFile
 from viseon.ports.host import Launcher, Probe
 from viseon.ports.images import Images
+from viseon.ports.kinship import Kinship
 from viseon.ports.samples import Samples
 from viseon.ports.tracker import Tracker
 from viseon.ports.trainer import Example, Report, Trained, Trainer, TrainingData
@@ -23,6 +24,7 @@ __all__ = [
     "Format",
     "Frame",
     "Images",
+    "Kinship",
     "LabelledFile",
     "Launcher",
     "Moment",

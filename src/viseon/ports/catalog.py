@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
+from viseon.ports.kinship import Kinship
 from viseon.ports.samples import Samples
 from viseon.schema import Noun
 
@@ -48,6 +49,11 @@ class Records(Protocol):
     @property
     def by(self) -> str:
         """Who is acting: the name of the principal."""
+        ...
+
+    @property
+    def kinship(self) -> Kinship:
+        """What belongs together, in the same transaction."""
         ...
 
     @property

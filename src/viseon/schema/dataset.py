@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, NonNegativeInt
 
 from viseon.schema.annotation import Annotation
-from viseon.schema.base import Digest, Name, Noun, Time, canonical_json
+from viseon.schema.base import Digest, Name, Noun, Time, canonical_json, digest_of
 
 
 class Task(StrEnum):
@@ -56,6 +56,13 @@ class Dataset(Noun):
     classes: tuple[str, ...] = ()
     """Class names; a class's position is its `class_id`."""
     ratios: Ratios = {"train": 0.7, "val": 0.2, "test": 0.1}
+    near: Annotated[int, Field(ge=0, lt=64)] | None = None
+    """Files whose perceptual hashes differ in at most so many of 128 bits stay in one split.
+
+    None: only equal bytes and capture sessions are kept together.
+    """
+    gap_s: Annotated[float, Field(ge=0)] = 30.0
+    """Frames of one camera that follow within so many seconds are one capture session."""
     head: int = 0
     """Number of the latest version; 0 before the first commit."""
     created: Time
@@ -128,6 +135,55 @@ class Version(Noun):
     def ref(self) -> str:
         """`name@number`."""
         return f"{self.dataset}@{self.number}"
+
+
+class Quarantined(Noun):
+    """A newcomer that no split may have."""
+
+    filename: str
+    why: str
+
+
+class Crossing(Noun):
+    """Two files in different splits, and how alike they are."""
+
+    one: Digest
+    one_split: Split
+    other: Digest
+    other_split: Split
+    bits: int
+    """Of 128, in which their perceptual hashes differ."""
+
+
+class Certificate(Noun):
+    """What was checked when a version was frozen, so that nothing crosses from split to split."""
+
+    dataset: Name
+    number: int
+    fingerprint: Digest
+    """The version it speaks about: another byte, label or split, another fingerprint."""
+    rules: tuple[str, ...]
+    near: int | None
+    """Perceptual hashes that differ in at most so many of 128 bits count as the same picture."""
+    gap_s: float
+    splits: dict[str, int]
+    ratios: dict[str, float]
+    """What was asked for, as shares of 1."""
+    balance: dict[str, dict[str, int]]
+    """Objects of each class in each split."""
+    compared: int
+    """Different files whose looks were compared; the others show nothing or are no pictures."""
+    crossing: int = 0
+    """Pairs that the rules forbid; 0, or there would be no version."""
+    nearest: Crossing | None = None
+    """The most alike pair across splits; None when none is within `NEAREST` bits."""
+    quarantined: tuple[Quarantined, ...] = ()
+    """Newcomers left out, the first thousand."""
+
+    @property
+    def digest(self) -> Digest:
+        """SHA-256 of its canonical JSON."""
+        return digest_of(canonical_json(self))
 
 
 class Change(Noun):

@@ -10,11 +10,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from viseon.adapters.sql import audit
 from viseon.adapters.sql.engine import reading, writing
+from viseon.adapters.sql.kinship import SqlKinship
 from viseon.adapters.sql.samples import SqlSamples
 from viseon.adapters.sql.tables import audit as audit_table
 from viseon.adapters.sql.tables import noun as noun_table
 from viseon.operation import BOOKKEEPING, Call
-from viseon.ports import Records, Samples
+from viseon.ports import Kinship, Records, Samples
 from viseon.schema import AuditRecord, Clock, Invalid, NotFound, Noun, Scope
 
 N = TypeVar("N", bound=Noun)
@@ -56,8 +57,13 @@ class SqlRecords:
         self._workspace = scope.workspace
         self._writable = writable
         self._samples = SqlSamples(connection, scope.workspace, writing=self._writing)
+        self._kinship = SqlKinship(connection, scope.workspace, writing=self._writing)
         self.by = scope.principal.name
         self.wrote = False
+
+    @property
+    def kinship(self) -> Kinship:
+        return self._kinship
 
     @property
     def samples(self) -> Samples:

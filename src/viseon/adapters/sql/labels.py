@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from pydantic import ValidationError
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from viseon.adapters.sql.tables import annotation, tally
-from viseon.schema import Annotation, Digest, NotFound, digest_of
+from viseon.schema import Annotation, Digest, Failed, NotFound, digest_of
 
 
 class SqlLabels:
@@ -38,10 +39,21 @@ class SqlLabels:
             annotation.c.digest.in_([bytes.fromhex(d) for d in set(digests)]),
         )
         found = {
-            bytes(r.digest).hex(): Annotation.model_validate_json(r.body)
+            digest: _read(digest, r.body)
             for r in self._db.execute(query)
+            if (digest := bytes(r.digest).hex())
         }
         for digest in digests:
             if digest not in found:
                 raise NotFound(f"no annotation {digest[:12]}…")
         return {digest: found[digest] for digest in digests}
+
+
+def _read(digest: Digest, body: str) -> Annotation:
+    try:
+        return Annotation.model_validate_json(body)
+    except ValidationError:
+        raise Failed(
+            f"annotation {digest[:12]}… is damaged in the database",
+            fix="restore the database from a backup",
+        ) from None

@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 from viseon.adapters.sql.engine import writing
 from viseon.schema import Conflict
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a test compares it with the scripts."""
 
 

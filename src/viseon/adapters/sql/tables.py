@@ -125,3 +125,24 @@ tally = Table(
     sqlite_with_rowid=False,
 )
 """How many objects of each class an annotation has."""
+
+look = Table(
+    "look",
+    METADATA,
+    Column("workspace", text(), primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("hash", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Perceptual hashes of files; empty for files that show nothing."""
+
+home = Table(
+    "home",
+    METADATA,
+    Column("dataset", Integer, ForeignKey(collection.c.id), primary_key=True),
+    Column("key", text(), primary_key=True),
+    Column("at_us", BigInteger, primary_key=True),
+    Column("split", text(), nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The split that a capture session, or a camera at a moment, went to; never forgotten."""

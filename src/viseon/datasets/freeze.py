@@ -1,0 +1,174 @@
+"""From working area to version: looks, splits, fingerprint, certificate."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from viseon.datasets import manifest
+from viseon.datasets.groups import Newcomer, groups, nearest
+from viseon.datasets.split import Decision, decide
+from viseon.ports import BlobStore, Images, Records
+from viseon.schema import (
+    Certificate,
+    Clock,
+    Crossing,
+    Dataset,
+    Digest,
+    NotFound,
+    Quarantined,
+    Version,
+    ViseonError,
+)
+from viseon.vision.phash import is_blank, perceptual_hash
+
+MOST_QUARANTINED = 1000
+"""How many quarantined files a certificate names."""
+
+_THREADS = 2
+
+
+def key(dataset: str, number: int) -> str:
+    """Where the catalog keeps a version and its certificate."""
+    return f"{dataset}@{number:08d}"
+
+
+def version_of(records: Records, dataset: str, number: int) -> Version:
+    """Raises NotFound that says which versions there are."""
+    found = records.seek(Version, key(dataset, number))
+    if found is None:
+        head = records.get(Dataset, dataset).head
+        known = f"it has versions 1 to {head}" if head else "it has none yet: commit first"
+        raise NotFound(f"dataset {dataset!r} has no version {number}", fix=known)
+    return found
+
+
+def look_at(blobs: BlobStore, images: Images, digests: Sequence[Digest]) -> dict[Digest, bytes]:
+    """The perceptual hash of each file; empty where there is no picture or nothing on it."""
+
+    def look(digest: Digest) -> bytes:
+        try:
+            hash = perceptual_hash(images.decode(blobs.get(digest)))
+        except ViseonError:
+            return b""
+        return b"" if is_blank(hash) else hash.astype("<u8").tobytes()
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return dict(zip(digests, pool.map(look, digests), strict=True))
+
+
+def settle(records: Records, dataset: Dataset) -> Decision:
+    """Give pending samples a split; put those aside that may not have one."""
+    newcomers = [Newcomer.of(s) for s in records.samples.pending(dataset.name)]
+    head = dataset.head
+    counts = records.samples.count(dataset.name, version=head) if head else {}
+    balance = records.kinship.balance(dataset.name, head) if head else {}
+    tallies = records.kinship.tallies(n.annotation for n in newcomers if n.annotation)
+    found = groups(records, dataset, newcomers)
+    decision = decide(found, counts, balance, tallies, dataset.ratios)
+    records.samples.assign(dataset.name, decision.splits)
+    records.samples.hold(dataset.name, decision.held)
+    records.kinship.settle(
+        dataset.name,
+        {h: decision.splits[n.filename] for n in newcomers if n.filename in decision.splits
+         for h in n.homes},
+    )  # fmt: skip
+    return decision
+
+
+def freeze(
+    records: Records, dataset: Dataset, decision: Decision, message: str, now: Clock
+) -> Version:
+    """Write the working area down as the next version."""
+    name, number = dataset.name, dataset.head + 1
+    parent = version_of(records, name, dataset.head) if dataset.head else None
+    newcomers = {s.digest for s in records.samples.pending(name)} if dataset.near else set()
+    records.samples.freeze(name, number)
+    counts = records.samples.count(name, version=number)
+    fingerprint = manifest.fingerprint(written(records, dataset, number))
+    version = Version(
+        dataset=name,
+        number=number,
+        fingerprint=fingerprint,
+        parent=parent.fingerprint if parent else None,
+        samples=sum(counts.values()),
+        splits=counts,
+        task=dataset.task,
+        classes=dataset.classes,
+        message=message,
+        quarantined=len(decision.held),
+        created=now(),
+        created_by=records.by,
+    )
+    certificate = _certificate(records, dataset, version, decision, newcomers)
+    version = version.model_copy(update={"certificate": certificate.digest})
+    records.put(key(name, number), certificate)
+    records.put(key(name, number), version)
+    records.put(name, dataset.model_copy(update={"head": number}))
+    return version
+
+
+def written(records: Records, of: Dataset | Version, number: int) -> Iterator[bytes]:
+    """The manifest of a version, in chunks."""
+    name = of.name if isinstance(of, Dataset) else of.dataset
+    return manifest.manifest(of.task, of.classes, records.samples.lines(name, version=number))
+
+
+def rules(dataset: Dataset) -> tuple[str, ...]:
+    """What keeps samples together, in words."""
+    found = ["files with equal bytes are in one split"]
+    if dataset.near is not None:
+        found.append(
+            f"pictures whose perceptual hashes differ in at most {dataset.near} of 128 bits"
+            " are in one split"
+        )
+    found.append("files of one session or video are in one split")
+    found.append(f"frames of one camera at most {dataset.gap_s:g} s apart are in one split")
+    found.append("a sample that was in a version never changes its split")
+    return tuple(found)
+
+
+def _certificate(
+    records: Records, dataset: Dataset, version: Version, decision: Decision, fresh: set[Digest]
+) -> Certificate:
+    whole = sum(dataset.ratios.values())
+    compared, closest = 0, None
+    if dataset.near is not None:
+        compared, closest = _closest(records, dataset, version.number, fresh)
+    held = sorted(decision.held.items())[:MOST_QUARANTINED]
+    return Certificate(
+        dataset=dataset.name,
+        number=version.number,
+        fingerprint=version.fingerprint,
+        rules=rules(dataset),
+        near=dataset.near,
+        gap_s=dataset.gap_s,
+        splits=version.splits,
+        ratios={split: share / whole for split, share in dataset.ratios.items()},
+        balance=records.kinship.balance(dataset.name, version.number),
+        compared=compared,
+        nearest=closest,
+        quarantined=tuple(Quarantined(filename=f, why=w) for f, w in held),
+    )
+
+
+def _closest(
+    records: Records, dataset: Dataset, number: int, fresh: set[Digest]
+) -> tuple[int, Crossing | None]:
+    """The nearest pair across splits: only newcomers can be nearer than the parent's pair."""
+    looks = records.kinship.looks_of(dataset.name, number)
+    there = {(digest, split) for digest, split, _ in looks}
+    parent = records.seek(Certificate, key(dataset.name, dataset.head)) if dataset.head else None
+    known = parent.nearest if parent is not None and parent.near == dataset.near else None
+    lost = known is not None and not {
+        (known.one, known.one_split), (known.other, known.other_split)
+    } <= there  # fmt: skip
+    again = parent is None or parent.near != dataset.near or lost
+    left = looks if again else [look for look in looks if look[0] in fresh]
+    found = nearest(left, looks)
+    best = None if lost else known
+    if found is not None and (best is None or found[2] < best.bits):
+        i, j, bits = found
+        best = Crossing(
+            one=left[i][0], one_split=left[i][1], other=looks[j][0], other_split=looks[j][1],
+            bits=bits,
+        )  # fmt: skip
+    return len(there), best
