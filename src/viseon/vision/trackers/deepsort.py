@@ -12,8 +12,10 @@ from viseon.vision.kalman import centered
 from viseon.vision.trackers.life import TableTracker, same_class, take
 from viseon.vision.trackers.table import Bools, Floats, Indices
 
-_GATE = 9.4877
-"""The 95 % quantile of chi-square with four degrees of freedom."""
+_GATE = 4 * 9.4877
+"""Twice the reach of the 95 % region (chi-square, four degrees): people turn suddenly."""
+_NEARER = 0.01
+"""How much of the similarity is nearness, so that equal looks go to the nearer track."""
 
 
 class DeepSORT(TableTracker):
@@ -21,8 +23,8 @@ class DeepSORT(TableTracker):
 
     Wojke et al., "Simple Online and Realtime Tracking with a Deep Association Metric", ICIP 2017.
     A detection's distance from a track is the smallest cosine distance from the last `gallery`
-    sightings, at most `max_distance`, and must lie in the motion's 95 % region; what is left over
-    is matched by overlap to tracks seen in the last frame. The vectors come with `update`, or
+    sightings, at most `max_distance`, and must be within reach of the track's motion; what is left
+    over is matched by overlap to tracks seen in the last frame. The vectors come with `update`, or
     from `encoder` (any ReID model; without one, colour histograms).
     """
 
@@ -99,11 +101,13 @@ class DeepSORT(TableTracker):
         everyone = np.arange(len(table))
         apart = table.motion.distance(everyone, centered(detections.xyxy))
         rows, cols = np.nonzero(apart <= _GATE)
+        if not len(rows):
+            return Pairs(rows, cols, np.empty(0))
         looks = table.extra["looks"]
-        shape = len(table) * looks.shape[1], -1
-        both = looks.reshape(shape) @ self._seen.T if len(rows) else np.empty((0, 0))
-        nearest = both.reshape(len(table), looks.shape[1], -1).max(axis=1) if len(rows) else both
-        return Pairs(rows, cols, nearest[rows, cols] if len(rows) else np.empty(0))
+        alike = looks.reshape(-1, looks.shape[2]) @ self._seen.T
+        nearest = alike.reshape(len(table), looks.shape[1], -1).max(axis=1)
+        closeness = _NEARER * (1 - apart[rows, cols] / _GATE)
+        return Pairs(rows, cols, nearest[rows, cols] + closeness)
 
     def _of_class(self, pairs: Pairs, detections: Detections) -> Pairs:
         return same_class(pairs, self._table, detections) if self._class_aware else pairs
