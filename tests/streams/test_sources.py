@@ -68,6 +68,36 @@ def test_what_is_no_video_is_said_so(tmp_path, clip):
             source("video", path=path)
 
 
+@pytest.fixture
+def street(shared_data):
+    return (shared_data / "video" / "car-detection.mp4").read_bytes()
+
+
+def test_a_video_cut_short_says_so_at_its_end(tmp_path, street):
+    """It would count too few, and nobody would know."""
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(street[: len(street) * 6 // 10])
+    video, seen = source("video", path=path), []
+    with pytest.raises(Invalid, match=r"ends after \d+ of 377 frames, at \d+\.\d s"):
+        seen.extend(f.index for f in video.frames())
+    video.close()
+    assert seen == list(range(len(seen)))
+    assert 150 < len(seen) < 350
+
+
+def test_damage_in_the_middle_costs_only_the_damaged_frames(tmp_path, street, caplog):
+    path = tmp_path / "damaged.mp4"
+    middle = len(street) // 2
+    path.write_bytes(street[:middle] + bytes(20_000) + street[middle + 20_000 :])
+    video = source("video", path=path)
+    frames = list(video.frames())
+    video.close()
+    assert 360 < len(frames) < 377
+    assert frames[-1].index == 376  # frames keep the numbers they have in the file
+    assert [f.time_s for f in frames] == pytest.approx([f.index * 0.08 for f in frames], abs=1e-3)
+    assert "video.damaged" in caplog.text
+
+
 def test_an_address_is_not_fetched_as_a_video():
     with pytest.raises(NotFound):
         source("video", path="http://127.0.0.1:9/clip.mp4")

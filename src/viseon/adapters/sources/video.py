@@ -1,5 +1,6 @@
 """Video files, through OpenCV and the FFmpeg libraries inside it."""
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,11 @@ from viseon.adapters.sources.recording import Recording
 from viseon.plugins import Plugin
 from viseon.ports import Frame
 from viseon.schema import Invalid, NotFound
+
+log = logging.getLogger(__name__)
+
+_MOST_DAMAGED = 250
+"""Frames in a row that cannot be decoded; beyond, the rest of the file is given up."""
 
 
 class VideoConfig(Recording):
@@ -56,19 +62,37 @@ class VideoSource:
         return total if total > 0 else None
 
     def frames(self) -> Iterator[Frame]:
-        index, time_s = 0, 0.0
-        while True:
+        """Frames that are damaged are passed over; their numbers are not given to others."""
+        index, time_s, damaged, in_a_row = 0, 0.0, 0, 0
+        total = self.total
+        while in_a_row <= _MOST_DAMAGED and not (total and index >= total and in_a_row):
             read, pixels = self._capture.read()
-            if not read:
-                break
-            time_s = self._time_s(index, time_s)
-            yield Frame(np.asarray(pixels, np.uint8), index, time_s)
+            if read:
+                time_s, in_a_row = self._time_s(index, time_s), 0
+                yield Frame(np.asarray(pixels, np.uint8), index, time_s)
+            else:
+                in_a_row += 1
+                damaged += 1
             index += 1
-        if index == 0:
-            raise Invalid(f"{self._path} has no readable frame", fix="is it complete?")
+        self._check_end(index - in_a_row, time_s)
+        if damaged > in_a_row:
+            told = {"path": str(self._path), "frames": damaged - in_a_row}
+            log.warning("video.damaged", extra=told)
 
     def close(self) -> None:
         self._capture.release()
+
+    def _check_end(self, frames: int, time_s: float) -> None:
+        """A file cut short would give counts cut short, and nobody would know."""
+        if frames == 0:
+            raise Invalid(f"{self._path} has no readable frame", fix="is it complete?")
+        total = self.total
+        if total is None or frames >= 0.95 * total or time_s >= 0.95 * total / self.fps - 0.5:
+            return  # both are guesses in some containers: only if both fall short
+        raise Invalid(
+            f"{self._path} ends after {frames} of {total} frames, at {time_s:.1f} s",
+            fix="is it complete? What was seen until there is kept",
+        )
 
     def _time_s(self, index: int, last_s: float) -> float:
         """The frame's own timestamp; its place in the file where there is none."""
