@@ -181,6 +181,13 @@ def test_a_sink_that_fails_is_named():
         outlets.write(moment())
 
 
+def test_a_bug_in_a_sink_stays_a_bug_and_names_it():
+    outlets = Outlets([Outlet("sink 'mine'", Broken(write=TypeError("no")))])
+    with pytest.raises(TypeError) as caught:
+        outlets.write(moment())
+    assert caught.value.__notes__ == ["in sink 'mine'"]
+
+
 def test_all_sinks_are_closed_once_even_if_some_fail():
     sinks = [Broken(), Broken(close=Failed("lost", fix="plug it in")), Broken()]
     outlets = Outlets([Outlet(f"sink {n}", one) for n, one in enumerate(sinks)])

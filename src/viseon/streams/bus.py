@@ -17,6 +17,8 @@ from typing import IO, BinaryIO
 from viseon.schema import Event, Noun, StreamState
 
 _MARK = b"\x1eviseon "
+_MOST_UNTOLD = 10_000
+"""Messages kept for a reader that is stuck; the event log has every event anyway."""
 
 
 class Status(Noun):
@@ -95,7 +97,7 @@ class Speaker:
 
     def __init__(self, pipe: IO[bytes], *, fps: float = 12.0) -> None:
         self._pipe, self._interval_s = pipe, 1 / fps
-        self._told: deque[Message] = deque()
+        self._told: deque[Message] = deque(maxlen=_MOST_UNTOLD)
         self._picture: Picture | None = None
         self._next_s = 0.0
         self._watched = threading.Event()

@@ -1,7 +1,7 @@
 """All sinks of a stream as one, and by name when one fails."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from viseon.ports import Moment, Sink
@@ -27,10 +27,8 @@ class Outlets:
     def write(self, moment: Moment) -> None:
         """Raises Failed that names the sink."""
         for outlet in self._outlets:
-            try:
+            with _named(outlet):
                 outlet.sink.write(moment)
-            except (OSError, ValueError, ViseonError) as error:
-                raise _named(outlet, error) from error
 
     def close(self) -> None:
         """Close every one, also if one fails; raises Failed for the last that did."""
@@ -43,14 +41,19 @@ class Outlets:
 
 
 def _close(outlet: Outlet) -> None:
-    try:
+    with _named(outlet):
         outlet.sink.close()
-    except (OSError, ValueError, ViseonError) as error:
-        raise _named(outlet, error) from error
 
 
-def _named(outlet: Outlet, error: Exception) -> Failed:
-    if isinstance(error, ViseonError):
-        return Failed(f"{outlet.name}: {error.message}", fix=error.fix)
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return Failed(f"{outlet.name}: {reason}")
+@contextmanager
+def _named(outlet: Outlet) -> Iterator[None]:
+    """Whatever goes wrong inside is that sink's fault, a bug in it included."""
+    try:
+        yield
+    except ViseonError as error:
+        raise Failed(f"{outlet.name}: {error.message}", fix=error.fix) from error
+    except OSError as error:
+        raise Failed(f"{outlet.name}: {error.strerror or error}") from error
+    except BaseException as error:
+        error.add_note(f"in {outlet.name}")
+        raise

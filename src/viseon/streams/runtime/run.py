@@ -76,7 +76,8 @@ def run_stream(
         return tally.end(StreamState.FAILED, str(error), again=again)
     except Exception as error:  # noqa: BLE001  # the stream loop: a bug in one stream ends that one
         log.exception("stream.crashed", extra={"stream": stream.name})
-        reason = f"unexpected {type(error).__name__}: {error}"
+        notes = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
+        reason = f"unexpected {type(error).__name__}: {error}{notes}"
         return tally.end(StreamState.FAILED, reason, again=True)
     return tally.end(state)
 
