@@ -22,7 +22,7 @@ from viseon.adapters.launchers.process import ProcessLauncher
 from viseon.adapters.probes.host import HostProbe, resident_mb
 from viseon.adapters.sql import Store, open_store
 from viseon.curation import Curation
-from viseon.datasets import Datasets
+from viseon.datasets import Datasets, publish
 from viseon.deployments import Deployments, ModelServer, Pool
 from viseon.events import Events
 from viseon.jobs import Dispatcher, JobReport, Jobs, OnceByCatalog, follow, work
@@ -32,6 +32,7 @@ from viseon.operation import Binding, Operation, bind, operations, perform
 from viseon.platform import SERVICES, Platform
 from viseon.plugins import find as find_plugin
 from viseon.ports import Catalog, EventLog, Launcher, Preview
+from viseon.recipes import Recipes
 from viseon.rest.fetch import Fetcher
 from viseon.runs import Runs
 from viseon.schema import (
@@ -139,10 +140,12 @@ class House:
         blobs = self._blobs(scope.workspace)
         dispatcher = self._dispatcher(catalog, scope)
         jobs = Jobs(catalog, scope, self.launcher, self.probe, dispatcher, now)
+        datasets = Datasets(catalog, blobs, now, OpencvImages())
         platform = Platform(
             blobs=blobs,
-            datasets=Datasets(catalog, blobs, now),
+            datasets=datasets,
             curation=Curation(catalog, blobs, OpencvImages(), now),
+            recipes=Recipes(catalog, blobs, OpencvImages(), now, partial(publish, datasets)),
             runs=Runs(catalog, blobs, OpencvImages(), now),
             models=Models(catalog, blobs, OpencvImages(), now),
             deployments=Deployments(

@@ -10,12 +10,14 @@ from viseon.events import Events
 from viseon.jobs import Jobs
 from viseon.models import Models
 from viseon.ports import BlobStore
+from viseon.recipes import Recipes
 from viseon.runs import Runs
 from viseon.streams import Streams
 
 SERVICES: dict[str, type] = {
     "datasets": Datasets,
     "curation": Curation,
+    "recipes": Recipes,
     "runs": Runs,
     "models": Models,
     "deployments": Deployments,
@@ -34,6 +36,7 @@ class Platform:
     blobs: BlobStore
     datasets: Datasets
     curation: Curation
+    recipes: Recipes
     runs: Runs
     models: Models
     deployments: Deployments

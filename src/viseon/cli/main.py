@@ -10,9 +10,11 @@ import typer
 from viseon import __version__
 from viseon.cli.data import add_data
 from viseon.cli.demo import add_demo
+from viseon.cli.deploy import add_deploy
 from viseon.cli.health import add_health
 from viseon.cli.models import add_models
 from viseon.cli.plumbing import Opened, add_plumbing
+from viseon.cli.recipes import add_derive
 from viseon.cli.serve import add_serve
 from viseon.cli.track import add_track
 from viseon.cli.train import add_train
@@ -73,7 +75,9 @@ def build_cli(opened: Opened) -> typer.Typer:
 
     add_data(cli, opened)
     add_health(cli, opened)
+    add_derive(cli, opened)
     add_train(cli, opened)
+    add_deploy(cli, opened)
     add_watch(cli, opened)
     add_demo(cli)
     add_track(cli)
