@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -187,3 +188,39 @@ def test_many_threads_get_their_own_answers():
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(ask, range(500))) == [n * n for n in range(500)]
     batcher.drain()
+
+
+def test_ten_times_too_much_is_served_in_time_or_refused_at_once():
+    """Capacity is about 400 a second; 40 threads ask as fast as they can for a second."""
+
+    def run(items):
+        time.sleep(0.01)
+        return items
+
+    policy = Policy(max_batch=4, max_wait_s=0.001, capacity=64)
+    batcher = Batcher(run, policy)
+    served, refused, most, until = [], [], [0], time.monotonic() + 1.0
+
+    def ask():
+        while time.monotonic() < until:
+            asked = time.monotonic()
+            try:
+                batcher.submit([1], deadline=asked + 0.1)[0].result(5)
+            except Busy as error:
+                refused.append((time.monotonic() - asked, error.message))
+                time.sleep(0.002)
+            else:
+                served.append(time.monotonic() - asked)
+            most[0] = max(most[0], batcher.waiting)
+
+    threads = [threading.Thread(target=ask) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    batcher.drain()
+    assert len(served) > 100
+    assert len(refused) > 100
+    assert most[0] <= policy.capacity
+    assert np.percentile(served, 95) < 0.15  # the deadline, and what a busy machine adds
+    assert all("deadline" in reason or "wait already" in reason for _, reason in refused)

@@ -178,7 +178,9 @@ class ModelServer:
         parts: list[list[tuple[Detections, Spent]]] = []
         with ExitStack() as stack:
             for model in ready.models:
+                asked = self._clock()
                 engine = stack.enter_context(self.engine(ready, model))
+                deadline += self._clock() - asked  # loading is nobody's fault
                 wanted = _wanted(options.wanted, ready.deployment.serving)
                 parts.append(
                     [_tiled(engine, frame, wanted, options, deadline) for frame in frames]
