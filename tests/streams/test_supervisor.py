@@ -40,7 +40,7 @@ class Yard:
         self.spawned.append(spawn(sys.executable, str(CHILD), str(self.shop.home), stream))
         return self.spawned[-1]
 
-    def until(self, condition, timeout_s=20.0):
+    def until(self, condition, timeout_s=60.0):
         """Tick until `condition(stream)`; the stream."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -209,7 +209,7 @@ def _running_pid(shop):
     return stream.pid if stream.state is StreamState.RUNNING else None
 
 
-def _awaited(get, timeout_s=20.0):
+def _awaited(get, timeout_s=60.0):
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if found := get():
