@@ -17,7 +17,13 @@ class Clip:
 
 
 def crowd(
-    n: int, *, frames: int = 300, fps: float = 30.0, seed: int = 0, size=(1920, 1080), noise: float = 0.02
+    n: int,
+    *,
+    frames: int = 300,
+    fps: float = 30.0,
+    seed: int = 0,
+    size=(1920, 1080),
+    noise: float = 0.02,
 ) -> Clip:
     """`n` people at once; the nearer (lower) hides the farther, hidden ones score low or vanish."""
     random = np.random.default_rng(seed)
@@ -86,7 +92,9 @@ def _detected(random, box, seen, size, noise):
     w, h = size
     hit = random.random(len(box)) < np.clip((seen - 0.15) * 3, 0, 0.98)
     tall = (box[:, 3] - box[:, 1])[hit, None]
-    noisy = box[hit] + random.normal(0, noise, (hit.sum(), 4)) * tall * (1.5 - 0.5 * seen[hit, None])
+    noisy = box[hit] + random.normal(0, noise, (hit.sum(), 4)) * tall * (
+        1.5 - 0.5 * seen[hit, None]
+    )
     score = np.clip(0.25 + 0.65 * seen[hit] + random.normal(0, 0.06, hit.sum()), 0.05, 0.99)
     false = random.poisson(0.02 * len(box))
     at = random.uniform(0, 1, (false, 2)) * (w, h)

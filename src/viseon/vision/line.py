@@ -84,7 +84,7 @@ class Line:
         self._memory = TrackMemory(
             {
                 "xy": (0.0, (n, 2)),
-                "off": (0.0, (n,)),  # signed distance from the line; right of the arrow is positive
+                "off": (0.0, (n,)),  # distance from the line times its length; right is positive
                 "side": (0, (n,)),  # where each anchor was last decided to be: -1 or 1
                 "armed": (False, (n,)),  # has been clearly on that side
                 "net": (0, (n,)),  # passes through the segment since the decision, with their sign
@@ -158,36 +158,43 @@ class Line:
     def _follow(self, tracks: Tracks) -> list[Crossing]:
         memory = self._memory
         at, new = memory.rows(tracks.track_id)
-        xy = np.stack([anchor_points(tracks.xyxy, name) for name in self._anchors], axis=1)
+        points = [anchor_points(tracks.xyxy, name) for name in self._anchors]
+        xy = points[0][:, None] if len(points) == 1 else np.stack(points, axis=1)
         apart = xy - self._start
-        off = (self._along[0] * apart[..., 1] - self._along[1] * apart[..., 0]) / self._length
-        side = np.where(off >= 0, 1, -1)
-        if new is not None:
+        off = self._along[0] * apart[..., 1] - self._along[1] * apart[..., 0]
+        side = (off >= 0) * 2 - 1
+        if new is not None and isinstance(at, np.ndarray):
             self._meet(at[new], side[new], xy[new], off[new])
-        self._pass(tracks, at, xy, off)
+        across = side != memory["side"][at]
+        some = bool(across.any())
+        if some or memory["streak"].any():  # else no path can have met the line
+            self._pass(tracks, at, xy, off)
         memory["xy"][at], memory["off"][at] = xy, off
         memory["age"][at] += 1
         memory["class_id"][at] = tracks.class_id
         memory["seen_s"][at] = tracks.time_s
         memory["frame_index"][at] = tracks.frame_index
-        return self._decide(at, side, np.abs(off) > self._hysteresis)
+        far = np.abs(off) > self._hysteresis * self._length
+        if some or memory["streak"].any() or memory["net"].any():
+            return self._decide(at, side, across, far)
+        memory["armed"][at] |= far
+        return []
 
     def _meet(self, at: NDArray[Any], side: NDArray[Any], xy: Floats, off: Floats) -> None:
         memory = self._memory
         memory["side"][at], memory["xy"][at], memory["off"][at] = side, xy, off
         memory["at"][at] = np.where((side == side[:, :1]).all(axis=1), side[:, 0], 0)
 
-    def _pass(self, tracks: Tracks, at: NDArray[Any], xy: Floats, off: Floats) -> None:
+    def _pass(self, tracks: Tracks, at: NDArray[Any] | slice, xy: Floats, off: Floats) -> None:
         """Note which paths since the last sighting go through the segment, and where."""
         memory = self._memory
         old = memory["off"][at]
         for i, anchor in np.argwhere((old >= 0) != (off >= 0)).tolist():
-            row = int(at[i])
+            row = i if isinstance(at, slice) else int(at[i])
             share = float(old[i, anchor] / (old[i, anchor] - off[i, anchor]))
             came_from = memory["xy"][row, anchor]
             point = came_from + (xy[i, anchor] - came_from) * share
-            along = float((point - self._start) @ self._along) / self._length**2
-            if not 0.0 <= along <= 1.0:
+            if not self._beside(point):
                 continue
             way = 1 if off[i, anchor] >= 0 else -1
             memory["net"][row, anchor] += way
@@ -199,9 +206,18 @@ class Line:
                 Sample(tracks.frame_index, tracks.time_s, _pair(xy[i, anchor])),
             )
 
-    def _decide(self, at: NDArray[Any], side: NDArray[Any], far: NDArray[Any]) -> list[Crossing]:
+    def _beside(self, point: Floats) -> bool:
+        """Whether a point of the line is between its ends; the same seen from either end."""
+        ax, ay = self._along.tolist()
+        (x, y), (x1, y1), (x2, y2) = point.tolist(), self._start.tolist(), self._end.tolist()
+        from_start = (x - x1) * ax + (y - y1) * ay
+        to_end = (x2 - x) * ax + (y2 - y) * ay
+        return bool(from_start >= 0.0 and to_end >= 0.0)
+
+    def _decide(
+        self, at: NDArray[Any] | slice, side: NDArray[Any], across: NDArray[Any], far: NDArray[Any]
+    ) -> list[Crossing]:
         memory = self._memory
-        across = side != memory["side"][at]
         armed = memory["armed"][at]
         streak = np.where(across, memory["streak"][at] + 1, 0)
         memory["streak"][at] = streak
@@ -212,7 +228,7 @@ class Line:
         decided = across & (far | (armed & (streak >= _SETTLE_FRAMES)))
         counted = []
         for i in np.flatnonzero(decided.any(axis=1)).tolist():
-            row = int(at[i])
+            row = i if isinstance(at, slice) else int(at[i])
             which = decided[i]
             memory["side"][row] = np.where(which, side[i], memory["side"][row])
             memory["armed"][row] = np.where(which, far[i], memory["armed"][row])

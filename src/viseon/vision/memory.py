@@ -32,10 +32,14 @@ class TrackMemory:
     def __getitem__(self, column: str) -> NDArray[Any]:
         return self._columns[column]
 
-    def rows(self, track_id: Indices) -> tuple[Indices, NDArray[np.bool_] | None]:
-        """Each id's row and which of them are new (None if none is); new ids get initial values."""
-        if len(track_id) == len(self) and np.array_equal(track_id, self.track_id):
-            return np.arange(len(track_id)), None
+    def rows(self, track_id: Indices) -> tuple[Indices | slice, NDArray[np.bool_] | None]:
+        """Each id's row and which of them are new (None if none is); new ids get initial values.
+
+        The rows are a slice where a frame shows the very tracks remembered: the usual case, and
+        columns read and written through it are not copied.
+        """
+        if len(track_id) == len(self) and bool((track_id == self.track_id).all()):
+            return slice(None), None
         at = np.searchsorted(self.track_id, track_id)
         known = np.zeros(len(track_id), bool)
         inside = at < len(self)

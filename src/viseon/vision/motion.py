@@ -115,7 +115,7 @@ class Speedometer:
         moved = (away[..., :2] * away[..., 2:]).sum(axis=1)
         return np.where(spread > 1e-12, moved / np.maximum(spread, 1e-12), np.nan)
 
-    def _walked(self, at: NDArray[np.int64], place: Floats) -> Floats:
+    def _walked(self, at: NDArray[np.int64] | slice, place: Floats) -> Floats:
         memory = self._memory
         corner = memory["corner"][at]
         fresh = np.isnan(corner[:, 0])
@@ -123,5 +123,5 @@ class Speedometer:
         step = far >= self._step
         memory["distance"][at] += np.where(step, far, 0.0)
         memory["corner"][at] = np.where((step | fresh)[:, None], place, corner)
-        walked: Floats = memory["distance"][at]
+        walked: Floats = memory["distance"][at].copy()
         return walked

@@ -41,32 +41,48 @@ def area(corners: Floats) -> float:
     return abs(float((apart[:, 0] * following[:, 1] - apart[:, 1] * following[:, 0]).sum())) / 2
 
 
-def inside(points: Floats, corners: Floats) -> Bools:
-    """Which points (n, 2) the ring covers, its border included (even-odd crossing number)."""
-    odd, border = _ray(points, corners)
-    return odd | border
+class Edges:
+    """The edges of a ring as columns, ready to be asked about many points."""
+
+    __slots__ = ("dx", "dy", "x1", "x2", "y1", "y2")
+
+    def __init__(self, corners: Floats) -> None:
+        following = np.roll(corners, -1, axis=0)
+        self.x1, self.y1 = corners[:, 0].copy(), corners[:, 1].copy()
+        self.x2, self.y2 = following[:, 0].copy(), following[:, 1].copy()
+        self.dx, self.dy = self.x2 - self.x1, self.y2 - self.y1
+
+    def cover(self, points: Floats) -> tuple[Bools, Bools | None]:
+        """Which points (n, 2) lie within the ring, and which on its border (None if none does).
+
+        Even-odd crossing number of a ray to the right; on the border the first answer has no
+        meaning.
+        """
+        x, y = points[:, 0, None], points[:, 1, None]
+        turn = self.dx * (y - self.y1) - self.dy * (x - self.x1)
+        above = self.y2 > y
+        hits = (self.y1 > y) != above
+        hits &= (turn > 0) == above
+        within: Bools = np.logical_xor.reduce(hits, axis=1)
+        flat = turn == 0
+        if not flat.any():
+            return within, None
+        flat &= (np.minimum(self.x1, self.x2) <= x) & (x <= np.maximum(self.x1, self.x2))
+        flat &= (np.minimum(self.y1, self.y2) <= y) & (y <= np.maximum(self.y1, self.y2))
+        border: Bools = np.any(flat, axis=1)
+        return within, border
 
 
-def strictly_inside(points: Floats, corners: Floats) -> Bools:
+def inside(points: Floats, edges: Edges) -> Bools:
+    """Which points (n, 2) the ring covers, its border included."""
+    within, border = edges.cover(points)
+    return within if border is None else within | border
+
+
+def strictly_inside(points: Floats, edges: Edges) -> Bools:
     """Which points (n, 2) lie within the ring and not on its border."""
-    odd, border = _ray(points, corners)
-    return odd & ~border
-
-
-def _ray(points: Floats, corners: Floats) -> tuple[Bools, Bools]:
-    """Whether a ray to the right crosses an odd number of edges; whether the point is on one."""
-    following = np.roll(corners, -1, axis=0)
-    x, y = points[:, 0, None], points[:, 1, None]
-    x1, y1, x2, y2 = corners[:, 0], corners[:, 1], following[:, 0], following[:, 1]
-    turn = (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)
-    above1, above2 = y1 > y, y2 > y
-    hits = (above1 != above2) & ((turn > 0) == above2)
-    odd = np.logical_xor.reduce(hits, axis=1)
-    on_line = turn == 0
-    if on_line.any():
-        on_line &= (np.minimum(x1, x2) <= x) & (x <= np.maximum(x1, x2))
-        on_line &= (np.minimum(y1, y2) <= y) & (y <= np.maximum(y1, y2))
-    return odd, on_line.any(axis=1)
+    within, border = edges.cover(points)
+    return within if border is None else within & ~border
 
 
 def _first_crossing(corners: Floats) -> tuple[int, int] | None:

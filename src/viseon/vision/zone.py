@@ -61,6 +61,8 @@ class Zone:
     ) -> None:
         self._ring = polygon.ring("polygon", polygon_xy)
         self._holes = tuple(polygon.ring(f"holes[{i}]", hole) for i, hole in enumerate(holes))
+        self._edges = polygon.Edges(self._ring)
+        self._hole_edges = tuple(polygon.Edges(hole) for hole in self._holes)
         if loiter_s is not None and not loiter_s > 0:
             raise BadGeometry(f"loiter_s: {loiter_s} must be positive")
         self._anchor = check_anchor(anchor)
@@ -115,8 +117,8 @@ class Zone:
     def covers(self, points: ArrayLike) -> Bools:
         """Which points (n, 2) lie in the polygon and in no hole; borders are inside."""
         xy = np.asarray(points, np.float64).reshape(-1, 2)
-        covered = polygon.inside(xy, self._ring)
-        for hole in self._holes:
+        covered = polygon.inside(xy, self._edges)
+        for hole in self._hole_edges:
             covered &= ~polygon.strictly_inside(xy, hole)
         return covered
 
@@ -169,8 +171,10 @@ class Zone:
         at, new = memory.rows(tracks.track_id)
         visiting = memory["visiting"][at]
         streak = np.where(covered != visiting, memory["streak"][at] + 1, 0)
-        for i in np.flatnonzero(streak == 1).tolist():
-            self._note_passage(tracks, int(at[i]), xy[i], first=new is not None and bool(new[i]))
+        if streak.any():
+            for i in np.flatnonzero(streak == 1).tolist():
+                first = new is not None and bool(new[i])
+                self._note_passage(tracks, _row(at, i), xy[i], first=first)
         memory["streak"][at] = streak
         memory["xy"][at] = xy
         memory["seen_s"][at] = tracks.time_s
@@ -178,9 +182,9 @@ class Zone:
         memory["class_id"][at] = tracks.class_id
         memory["age"][at] += 1
         memory["was_in"][at] = covered
-        due = (streak >= self._settle) & (memory["age"][at] >= self._min_age)
-        for i in np.flatnonzero(due).tolist():
-            self.changes.append(self._turn(int(at[i])))
+        if streak.any():
+            due = (streak >= self._settle) & (memory["age"][at] >= self._min_age)
+            self.changes += [self._turn(_row(at, i)) for i in np.flatnonzero(due).tolist()]
         if self._loiter_s is not None:
             self._linger(at)
         self.changes.sort(key=lambda change: change.track_id)
@@ -241,12 +245,12 @@ class Zone:
         ids = int(memory.track_id[row]), int(memory["class_id"][row])
         return ZoneChange(kind, *ids, time_s, point, dwell_s, before, after)
 
-    def _linger(self, at: NDArray[Any]) -> None:
+    def _linger(self, at: NDArray[Any] | slice) -> None:
         memory = self._memory
         here = memory["visiting"][at] & memory["was_in"][at] & ~memory["loitered"][at]
         long = here & (memory["seen_s"][at] - memory["since_s"][at] >= self._loiter_s)
         for i in np.flatnonzero(long).tolist():
-            row = int(at[i])
+            row = _row(at, i)
             memory["loitered"][row] = True
             last = self._last(row)
             self.changes.append(self._change("loitered", row, last.time_s, last.xy, None, last))
@@ -295,6 +299,10 @@ def _shares(a: Floats, b: Floats, corners: Floats) -> Floats:
     meets &= (along_path >= -tiny) & (along_path <= 1 + tiny)
     shares: Floats = np.clip(along_path[meets], 0.0, 1.0)
     return shares
+
+
+def _row(at: NDArray[Any] | slice, i: int) -> int:
+    return i if isinstance(at, slice) else int(at[i])
 
 
 def _pair(xy: Floats) -> Point:

@@ -36,12 +36,31 @@ def as_coco(found, truth):
     annotations, results = [], []
     for i, (f, t) in enumerate(zip(found, truth, strict=True), start=1):
         for detections, into in ((t, annotations), (f, results)):
-            rows = zip(detections.xyxy.astype(float).tolist(), detections.score.tolist(), detections.class_id.tolist(), strict=True)
+            rows = zip(
+                detections.xyxy.astype(float).tolist(),
+                detections.score.tolist(),
+                detections.class_id.tolist(),
+                strict=True,
+            )
             for (x1, y1, x2, y2), score, class_id in rows:
-                into.append({"id": len(into) + 1, "image_id": i, "category_id": class_id + 1, "iscrowd": 0,
-                             "bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1), "score": score})
+                into.append(
+                    {
+                        "id": len(into) + 1,
+                        "image_id": i,
+                        "category_id": class_id + 1,
+                        "iscrowd": 0,
+                        "bbox": [x1, y1, x2 - x1, y2 - y1],
+                        "area": (x2 - x1) * (y2 - y1),
+                        "score": score,
+                    }
+                )
     categories = [{"id": k + 1, "name": str(k)} for k in range(CLASSES)]
-    return {"images": images, "annotations": annotations, "categories": categories, "info": {}}, results
+    return {
+        "images": images,
+        "annotations": annotations,
+        "categories": categories,
+        "info": {},
+    }, results
 
 
 def timed(work):
@@ -81,7 +100,9 @@ def main():
             COCOeval_faster(gt, dt, "bbox").run()
 
     theirs, _ = timed(evaluation)
-    print(f"faster-coco-eval   {whole * 1e3:8.1f} ms   mAP {judge.stats[0]:.6f}   (loading its dictionaries included)")
+    print(
+        f"faster-coco-eval   {whole * 1e3:8.1f} ms   mAP {judge.stats[0]:.6f}   (loading its dictionaries included)"
+    )
     print(f"                   {theirs * 1e3:8.1f} ms   evaluation alone")
     print(f"ratio (ours / theirs, evaluation alone) {ours / theirs:.2f}   bar <= 1.50")
     return 0 if ours <= 1.5 * theirs and abs(judge.stats[0] - result.map50_95) < 1e-6 else 1
