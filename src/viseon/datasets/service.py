@@ -9,6 +9,8 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 
 from viseon.datasets.freeze import freeze, key, look_at, settle, version_of, written
+from viseon.datasets.history import Status, fork, revert, status
+from viseon.datasets.history import tag as name_version
 from viseon.datasets.incoming import read_rows
 from viseon.datasets.verify import Verification, verify
 from viseon.operation import Limit, operation
@@ -194,6 +196,31 @@ class Datasets:
         """One version."""
         with self._catalog.read() as records:
             return version_of(records, dataset, number)
+
+    @operation("GET", "/datasets/{dataset}/status", needs=Role.VIEWER)
+    def status(self, dataset: Name) -> Status:
+        """What a commit would freeze now, and who is quarantined."""
+        with self._catalog.read() as records:
+            return status(records, records.get(Dataset, dataset))
+
+    @operation("PUT", "/datasets/{dataset}/versions/{number}/tags", needs=Role.EDITOR)
+    def tag(self, dataset: Name, number: Number, *, tag: Name) -> Version:
+        """Name a version, such as `golden`; the name leaves any other version of the dataset."""
+        with self._catalog.transaction() as records:
+            return name_version(records, dataset, number, tag)
+
+    @operation("POST", "/datasets/{dataset}/versions/{number}/reverts", needs=Role.EDITOR)
+    def revert(self, dataset: Name, number: Number) -> Status:
+        """Make the working area what a version holds: committed, it has the same fingerprint."""
+        with self._catalog.transaction() as records:
+            revert(records, records.get(Dataset, dataset), number)
+            return status(records, records.get(Dataset, dataset))
+
+    @operation("POST", "/datasets/{dataset}/versions/{number}/forks", needs=Role.EDITOR)
+    def fork(self, dataset: Name, number: Number, *, name: Name) -> Version:
+        """A new dataset that begins as this version: equal rows, splits and fingerprint."""
+        with self._catalog.transaction() as records:
+            return fork(records, version_of(records, dataset, number), name, self._now)
 
     @operation("GET", "/datasets/{dataset}/diff", needs=Role.VIEWER)
     def diff(

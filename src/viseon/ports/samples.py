@@ -28,6 +28,12 @@ class Samples(Protocol):
         """One row. Raises NotFound."""
         ...
 
+    def some(
+        self, dataset: str, filenames: Iterable[str], *, version: int | None = None
+    ) -> list[Sample]:
+        """Those rows of the named ones that are there, in filename order."""
+        ...
+
     def page(
         self, dataset: str, *, version: int | None = None, after: str = "", limit: int = 100
     ) -> list[Sample]:

@@ -26,7 +26,7 @@ class SqlLabels:
             content = a.content
             key = {"workspace": self._workspace, "digest": bytes.fromhex(digest_of(content))}
             bodies.append({**key, "body": content.decode()})
-            for name, n in Counter(o.class_name for o in a.objects).items():
+            for name, n in _counted(a).items():
                 counts.append({**key, "class_name": name, "count": n})
         self._db.execute(self._insert(annotation).on_conflict_do_nothing(), bodies)
         if counts:
@@ -57,3 +57,7 @@ def _read(digest: Digest, body: str) -> Annotation:
             f"annotation {digest[:12]}… is damaged in the database",
             fix="restore the database from a backup",
         ) from None
+
+
+def _counted(annotation: Annotation) -> Counter[str]:
+    return Counter([*(o.class_name for o in annotation.objects), *annotation.classes])

@@ -80,6 +80,16 @@ class SqlSamples:
             raise NotFound(f"no sample {filename!r} in dataset {dataset!r}")
         return Sample.model_validate_json(line)
 
+    def some(
+        self, dataset: str, filenames: Iterable[str], *, version: int | None = None
+    ) -> list[Sample]:
+        id, _ = self._collection(dataset)
+        lines: list[str] = []
+        for chunk in _chunks(sorted(set(filenames))):
+            query = select(sample.c.line).where(_alive(id, version), sample.c.filename.in_(chunk))
+            lines += self._db.scalars(query.order_by(sample.c.filename))
+        return [Sample.model_validate_json(line) for line in lines]
+
     def page(
         self, dataset: str, *, version: int | None = None, after: str = "", limit: int = 100
     ) -> list[Sample]:
