@@ -233,13 +233,16 @@ class House:
         preview: Preview | None = None,
     ) -> Status:
         """Run a stream in this process until its source ends or `stopped` says so."""
+        folder = self.settings.home / "files" / scope.workspace
+        folder.mkdir(parents=True, exist_ok=True)
         parts = Parts(
             catalog=self.store.catalog(scope),
             blobs=self._blobs(scope.workspace),
             events=self.event_log(scope),
             images=OpencvImages(),
-            directory=self.settings.home,
+            directory=folder,
             preview=preview,
+            within=(folder,) if self.settings.auth == "token" else (),
         )
         return run_stream(parts, stream, on_message=on_message, stopped=stopped)
 
