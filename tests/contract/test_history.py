@@ -52,6 +52,8 @@ def test_reverting_restores_the_very_fingerprint(platform, shop):
     assert third.parent == second.fingerprint
     shop.revert("shop", 2)
     assert shop.commit("shop").fingerprint == second.fingerprint
+    for number in (1, 2, 3, 4):  # counts that were carried along are counted again
+        assert shop.verify("shop", number).problem == ""
 
 
 def test_reverting_to_the_head_forgets_what_is_pending(platform, shop):

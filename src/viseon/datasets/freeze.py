@@ -1,7 +1,9 @@
 """From working area to version: looks, splits, fingerprint, certificate."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 from viseon.datasets import manifest
 from viseon.datasets.groups import Newcomer, groups, nearest
@@ -58,9 +60,7 @@ def look_at(blobs: BlobStore, images: Images, digests: Sequence[Digest]) -> dict
 def settle(records: Records, dataset: Dataset) -> Decision:
     """Give pending samples a split; put those aside that may not have one."""
     newcomers = [Newcomer.of(s) for s in records.samples.pending(dataset.name)]
-    head = dataset.head
-    counts = records.samples.count(dataset.name, version=head) if head else {}
-    balance = records.kinship.balance(dataset.name, head) if head else {}
+    counts, balance = _standing(records, dataset)
     tallies = records.kinship.tallies(n.annotation for n in newcomers if n.annotation)
     found = groups(records, dataset, newcomers)
     decision = decide(found, counts, balance, tallies, dataset.ratios)
@@ -82,7 +82,7 @@ def freeze(
     parent = version_of(records, name, dataset.head) if dataset.head else None
     newcomers = {s.digest for s in records.samples.pending(name)} if dataset.near else set()
     records.samples.freeze(name, number)
-    counts = records.samples.count(name, version=number)
+    counts, balance = _moved_on(records, dataset)
     fingerprint = manifest.fingerprint(written(records, dataset, number))
     version = Version(
         dataset=name,
@@ -99,6 +99,7 @@ def freeze(
         created_by=records.by,
     )
     certificate = _certificate(records, dataset, version, decision, newcomers)
+    certificate = certificate.model_copy(update={"balance": balance})
     version = version.model_copy(update={"certificate": certificate.digest})
     records.put(key(name, number), certificate)
     records.put(key(name, number), version)
@@ -126,6 +127,49 @@ def rules(dataset: Dataset) -> tuple[str, ...]:
     return tuple(found)
 
 
+Balance = dict[str, dict[str, int]]
+"""Objects of each class in each split."""
+
+
+def _standing(records: Records, dataset: Dataset) -> tuple[dict[str, int], Balance]:
+    """Samples of each split, and objects of each class in each split, at the head."""
+    if not dataset.head:
+        return {}, {}
+    version = version_of(records, dataset.name, dataset.head)
+    certificate = records.seek(Certificate, key(dataset.name, dataset.head))
+    if certificate is None:
+        return version.splits, records.kinship.balance(dataset.name, dataset.head)
+    return version.splits, certificate.balance
+
+
+def _moved_on(records: Records, dataset: Dataset) -> tuple[dict[str, int], Balance]:
+    """The same for the version just frozen, counted from what changed and not from what exists."""
+    name, number = dataset.name, dataset.head + 1
+    if not dataset.head:
+        return records.samples.count(name, version=number), records.kinship.balance(name, number)
+    splits, before = _standing(records, dataset)
+    counts = Counter(splits)
+    balance = {class_name: Counter(of) for class_name, of in before.items()}
+    changes = records.samples.changes(name, dataset.head, number)
+    while batch := list(islice(changes, 1000)):
+        digests = {d for c in batch for d in (c.old_annotation, c.new_annotation) if d}
+        tallies = records.kinship.tallies(digests)
+        for c in batch:
+            gone = (c.old_split, tallies.get(c.old_annotation or "", {}), -1, c.old)
+            come = (c.new_split, tallies.get(c.new_annotation or "", {}), 1, c.new)
+            for split, tally, sign, digest in (gone, come):
+                if digest is not None and split is not None:
+                    counts[split] += sign
+                    for class_name, n in tally.items():
+                        balance.setdefault(class_name, Counter())[split] += sign * n
+    left = {class_name: _some(of) for class_name, of in sorted(balance.items())}
+    return _some(counts), {class_name: of for class_name, of in left.items() if of}
+
+
+def _some(counts: Counter[str]) -> dict[str, int]:
+    return {split: n for split, n in sorted(counts.items()) if n}
+
+
 def _certificate(
     records: Records, dataset: Dataset, version: Version, decision: Decision, fresh: set[Digest]
 ) -> Certificate:
@@ -143,7 +187,7 @@ def _certificate(
         gap_s=dataset.gap_s,
         splits=version.splits,
         ratios={split: share / whole for split, share in dataset.ratios.items()},
-        balance=records.kinship.balance(dataset.name, version.number),
+        balance={},
         compared=compared,
         nearest=closest,
         quarantined=tuple(Quarantined(filename=f, why=w) for f, w in held),

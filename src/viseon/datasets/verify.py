@@ -63,6 +63,13 @@ def _problems(
         yield "manifest", f"the manifest's SHA-256 is {found}, not {version.fingerprint}"
     if version.certificate is not None:
         yield from (("certificate", p) for p in _certified(version, certificate))
+    if certificate is not None:
+        balance = records.kinship.balance(version.dataset, version.number)
+        if balance != certificate.balance:
+            yield "certificate", f"classes are spread as {balance}, not {certificate.balance}"
+        counts = records.samples.count(version.dataset, version=version.number)
+        if counts != version.splits:
+            yield "certificate", f"the splits hold {counts}, not {version.splits}"
     samples = list(records.samples.rows(version.dataset, version=version.number))
     for sample in samples:
         yield from (("bytes", p) for p in _whole(sample, blobs))
@@ -77,6 +84,8 @@ def _certified(version: Version, certificate: Certificate | None) -> Iterator[st
         yield f"the certificate's SHA-256 is {certificate.digest}, not {version.certificate}"
     elif certificate.fingerprint != version.fingerprint:
         yield "the certificate speaks about another fingerprint"
+    elif certificate.splits != version.splits:
+        yield "the certificate speaks about other splits"
 
 
 def _whole(sample: Sample, blobs: BlobStore) -> Iterator[str]:
