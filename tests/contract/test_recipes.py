@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from viseon.app import House, Settings
 from viseon.cli import build_cli
 from viseon.schema import Annotation, Failed, Invalid, NotFound, Object, Row, canonical_json
 from viseon.schema.recipe import Derivation
+
+FINGERPRINTS = pytest.StashKey[set[str]]()
 
 ALL = """
 recipe: everything
@@ -338,3 +341,28 @@ def test_the_command_makes_a_version_and_says_what_it_did(yard, tmp_path):
     assert run.exit_code == 0, run.output
     assert "resize: 8 → 8 samples, 8 made, 0 known already" in run.stderr
     assert "yard-half@1 is made of yard@1" in run.stderr
+
+
+def test_both_databases_give_the_same_derived_version_and_the_same_health(
+    tmp_path, request, store_url
+):
+    """Run on each; the session remembers the fingerprints: there is one."""
+    house = House(Settings(home=tmp_path / "home", database=store_url, jobs="inline"))
+    platform = house.platform()
+    platform.datasets.create(name="yard", classes=("box",))
+    rows = [row(platform, f"{n}.png", *scene(n), split="train") for n in range(5)]
+    add(platform, "yard", rows)
+    platform.datasets.commit("yard")
+    raw = "recipe: r\nstages: [flip, {kind: tile}, {kind: mosaic, width: 60, height: 40}]"
+    first, again = derive(platform, raw), derive(platform, raw)
+    assert (first.fingerprint, first.number) == (again.fingerprint, again.number)
+    assert [(run.made, run.reused) for run in again.stages] == [(0, 5), (0, 5), (0, 20)]
+    found = made(platform, first)
+    assert len(found) == 40
+    health = platform.curation.health("yard-r", version=1).wait().result
+    assert health["fingerprint"] == first.fingerprint
+    assert health["samples"] == 40
+    seen = request.config.stash.setdefault(FINGERPRINTS, set())
+    seen.add(first.fingerprint)
+    house.close()
+    assert len(seen) == 1

@@ -8,7 +8,7 @@ copy looks like a window of the original.
 """
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,6 +148,7 @@ def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(_area(height, _SIDE) @ grey @ _area(width, _SIDE).T, np.float32)
 
 
+@lru_cache(maxsize=64)  # pictures of a dataset have few sizes
 def _area(old: int, new: int, start: float = 0.0, end: float = 1.0) -> NDArray[np.float32]:
     """(new, old): the mean over each of `new` equal parts of a window given in fractions."""
     edges = old * (start + (end - start) * np.arange(new + 1) / new)
