@@ -121,17 +121,44 @@ def test_a_full_queue_refuses_at_once_with_a_reason():
 
 
 def test_what_cannot_be_in_time_is_refused_from_experience():
-    clock = [0.0]
+    clock, gate, started = [0.0], threading.Event(), threading.Event()
 
     def run(items):
+        if items == ["blocked"]:
+            started.set()
+            gate.wait(5)
         clock[0] += 0.5
         return items
 
     batcher = Batcher(run, Policy(max_batch=1, max_wait_s=0), clock=lambda: clock[0])
     batcher.submit([1], deadline=10.0)[0].result(5)
-    with pytest.raises(Busy, match="would take about 500 ms, the deadline is in 200 ms"):
-        batcher.submit([2], deadline=clock[0] + 0.2)
-    assert batcher.submit([2], deadline=clock[0] + 0.6)[0].result(5).result == 2
+    blocked = batcher.submit(["blocked"], deadline=10.0)
+    started.wait(5)
+    with pytest.raises(Busy, match="would take about 1000 ms, the deadline is in 800 ms"):
+        batcher.submit([2], deadline=clock[0] + 0.8)
+    later = batcher.submit([2], deadline=clock[0] + 1.2)
+    gate.set()
+    assert [f.result(5).result for f in blocked + later] == ["blocked", 2]
+    batcher.drain()
+
+
+def test_an_estimate_that_is_out_of_date_does_not_refuse_for_ever():
+    """One slow run (another program had the cores) must not close a model that is fast again."""
+    clock, slow = [0.0], [True]
+
+    def run(items):
+        clock[0] += 5.0 if slow[0] else 0.01
+        return items
+
+    batcher = Batcher(run, Policy(max_batch=1, max_wait_s=0), clock=lambda: clock[0])
+    batcher.submit([0], deadline=100.0)[0].result(5)
+    slow[0] = False
+    for attempt in range(40):
+        (future,) = batcher.submit([attempt], deadline=clock[0] + 0.1)
+        if future.exception(5) is None:
+            break
+    assert future.result(0).result < 39
+    assert batcher.submit([1], deadline=clock[0] + 0.1)[0].result(5).result == 1
     batcher.drain()
 
 

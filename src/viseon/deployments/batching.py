@@ -14,6 +14,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _SMOOTHING = 0.2
+_FORGETTING = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Batcher(Generic[T, R]):
         self._changed = threading.Condition()
         self._state: Literal["open", "draining", "closed"] = "open"
         self._busy_until = 0.0
+        self._running = False
         self._run_s = 0.0
         self._thread = threading.Thread(target=self._work, name=f"viseon-{name}", daemon=True)
         self._thread.start()
@@ -136,7 +138,8 @@ class Batcher(Generic[T, R]):
                 fix="send fewer at once, or raise the deployment's queue",
             )
         expected = self.expected_wait_s(count)
-        if now + expected > deadline:
+        # Idle, it may always try: an estimate that no run corrects would refuse for ever.
+        if (self._queue or self._running) and now + expected > deadline:
             raise Busy(
                 f"an answer would take about {expected * 1000:.0f} ms, the deadline is in "
                 f"{max(deadline - now, 0) * 1000:.0f} ms",
@@ -168,14 +171,14 @@ class Batcher(Generic[T, R]):
         """The next batch; None when drained."""
         with self._changed:
             while True:
-                self._busy_until = 0.0
+                self._busy_until, self._running = 0.0, False
                 now = self._clock()
                 queue = [waiting for waiting, _, _ in self._queue]
                 hurry = self._state != "open"
                 step = plan(queue, now, self._policy, run_s=self._run_s, hurry=hurry)
                 self._expire(step.expire, now)
                 if step.take:
-                    self._busy_until = now + self._run_s
+                    self._busy_until, self._running = now + self._run_s, True
                     return [self._queue.popleft() for _ in range(step.take)]
                 if hurry:
                     return None
@@ -183,6 +186,8 @@ class Batcher(Generic[T, R]):
 
     def _expire(self, places: tuple[int, ...], now: float) -> None:
         late = [self._queue[i] for i in places]
+        if any(now <= entry[0].deadline for entry in late):
+            self._run_s *= _FORGETTING  # only the estimate was against them; it may be out of date
         for entry in late:
             self._queue.remove(entry)
             waited = (now - entry[0].arrived) * 1000

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,10 +43,17 @@ class Engine:
     """Prepares and reads in the caller's thread; the model runs in one thread, in batches."""
 
     def __init__(
-        self, detector: Detector, serving: Serving, *, clock: Clock = time.monotonic
+        self,
+        detector: Detector,
+        serving: Serving,
+        *,
+        clock: Clock = time.monotonic,
+        cores: AbstractContextManager[object] | None = None,
     ) -> None:
+        """`cores` is held while preparing and reading, so that not everybody computes at once."""
         self._detector = detector
         self._clock = clock
+        self._cores = cores or nullcontext()
         self.max_batch, self.because = _largest_batch(detector, serving.max_batch)
         policy = Policy(self.max_batch, serving.max_wait_ms / 1000, serving.queue)
         self._batcher: Batcher[Prepared, Outputs] = Batcher(self._run, policy, clock=clock)
@@ -66,15 +74,17 @@ class Engine:
         """What is in each frame. Raises Busy, Invalid."""
         classes = self._detector.class_ids(wanted.classes)
         begun = self._clock()
-        prepared = [self._detector.prepare(frame) for frame in frames]
+        with self._cores:
+            prepared = [self._detector.prepare(frame) for frame in frames]
         pre_s = (self._clock() - begun) / max(len(frames), 1)
         answers = self._results(prepared, deadline)
         found = []
         for item, ran in zip(prepared, answers, strict=True):
             started = self._clock()
-            (detections,) = self._detector.read(
-                ran.result, [item], score=wanted.score, iou=wanted.iou, classes=classes
-            )
+            with self._cores:
+                (detections,) = self._detector.read(
+                    ran.result, [item], score=wanted.score, iou=wanted.iou, classes=classes
+                )
             post_s = self._clock() - started
             spent = Spent(pre_s, ran.queue_s, ran.run_s, post_s, ran.batch)
             found.append((detections, spent))

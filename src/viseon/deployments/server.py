@@ -1,17 +1,20 @@
 """Everything that answers predictions in this process; lives as long as the process."""
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import numpy as np
 
 from viseon.deployments.answer import objects
 from viseon.deployments.engine import Engine, Spent, Wanted
 from viseon.deployments.ensemble import fuse
+from viseon.deployments.gate import Gate
 from viseon.deployments.metrics import Meter, prometheus
 from viseon.deployments.pool import Pool
 from viseon.inference import Detector
@@ -19,6 +22,7 @@ from viseon.inference.preprocess import Pixels
 from viseon.plugins import find as find_plugin
 from viseon.ports import BlobStore, Images
 from viseon.schema import (
+    Busy,
     Deployment,
     DeploymentStats,
     Latency,
@@ -44,9 +48,13 @@ class Ready:
 
     @property
     def key(self) -> str:
-        """Its name in metrics: two workspaces may use the same one."""
-        name = self.deployment.name
-        return name if self.workspace == "default" else f"{self.workspace}/{name}"
+        """Its name in this process."""
+        return key_of(self.workspace, self.deployment.name)
+
+
+def key_of(workspace: str, deployment: str) -> str:
+    """A deployment's name in metrics and at the door: two workspaces may use the same one."""
+    return deployment if workspace == "default" else f"{workspace}/{deployment}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,8 @@ class PredictOptions:
     """Also look at the picture in squares of this many pixels."""
     overlap: float = 0.2
     timeout_ms: float | None = None
+    started: float | None = None
+    """When the request came in, by the server's clock; now, if left out."""
 
 
 class ModelServer:
@@ -70,6 +80,28 @@ class ModelServer:
         self._pool = pool
         self._clock = clock
         self._meters: dict[str, Meter] = {}
+        self._gates: dict[str, tuple[Gate, float]] = {}
+        self._cores = BoundedSemaphore(len(os.sched_getaffinity(0)))
+
+    @contextmanager
+    def admitted(self, key: str, options: PredictOptions) -> Iterator[PredictOptions]:
+        """Ask at the door, before a byte is decoded; the clock of the deadline starts here.
+
+        Raises Busy. A deployment that was never asked has no door yet: everybody may enter.
+        """
+        gate, usual_ms = self._gates.get(key, (None, 0.0))
+        started = self._clock()
+        if gate is None:
+            yield replace(options, started=started)
+            return
+        with self._refusals(key):
+            gate.enter(started + (options.timeout_ms or usual_ms) / 1000)
+        answered = False
+        try:
+            yield replace(options, started=started)
+            answered = True
+        finally:
+            gate.leave(answered=answered)
 
     def predict(
         self, ready: Ready, pictures: Sequence[bytes], options: PredictOptions
@@ -82,17 +114,18 @@ class ModelServer:
     ) -> list[tuple[Pixels, Prediction]]:
         """As `predict`, with the decoded pixels, for drawing on them."""
         meter = self._meters.setdefault(ready.key, Meter())
-        started = self._clock()
-        timeout_ms = options.timeout_ms or ready.deployment.serving.timeout_ms
-        try:
-            frames = [self.images.decode(picture) for picture in pictures]
-            decoded = self._clock()
-            found = self._found(ready, frames, options, deadline=started + timeout_ms / 1000)
-        except ViseonError as error:
-            meter.refuse(error.code)
-            raise
+        started = options.started or self._clock()
+        usual_ms = ready.deployment.serving.timeout_ms
+        self._open_gate(ready.key, usual_ms)
+        deadline = started + (options.timeout_ms or usual_ms) / 1000
+        with self._refusals(ready.key):
+            begun = self._clock()
+            with self._cores:
+                _still_in_time(self._clock(), deadline)
+                frames = [self.images.decode(picture) for picture in pictures]
+            decode_s = (self._clock() - begun) / max(len(frames), 1)
+            found = self._found(ready, frames, options, deadline=deadline)
         answers = []
-        decode_s = (decoded - started) / max(len(frames), 1)
         for frame, (seen, spent) in zip(frames, found, strict=True):
             begun = self._clock()
             told = objects(seen, ready.models[0].signature.classes)
@@ -158,6 +191,19 @@ class ModelServer:
         """Finish what was accepted and unload everything."""
         self._pool.close()
 
+    def _open_gate(self, key: str, usual_ms: float) -> None:
+        gate, _ = self._gates.get(key) or (Gate(clock=self._clock), 0.0)
+        self._gates[key] = gate, usual_ms
+
+    @contextmanager
+    def _refusals(self, key: str) -> Iterator[None]:
+        """Count them by their code."""
+        try:
+            yield
+        except ViseonError as error:
+            self._meters.setdefault(key, Meter()).refuse(error.code)
+            raise
+
     def _loaded(self, ready: Ready) -> list[tuple[Engine, float]]:
         serving = digest_of(canonical_json(_effective(ready.deployment.serving)))[:12]
         loaded = self._pool.loaded()
@@ -169,7 +215,8 @@ class ModelServer:
             path = Path(folder) / f"{model.name}.onnx"
             path.write_bytes(blobs.get(model.onnx))
             backend = find_plugin("backend", serving.backend).make(serving.options, path)
-        return Engine(Detector(model.signature, backend, self.images), serving, clock=self._clock)
+        detector = Detector(model.signature, backend, self.images)
+        return Engine(detector, serving, clock=self._clock, cores=self._cores)
 
     def _found(
         self, ready: Ready, frames: Sequence[Pixels], options: PredictOptions, *, deadline: float
@@ -191,6 +238,11 @@ class ModelServer:
             return parts[0]
         weights = ready.deployment.weights
         return [_fused([part[i] for part in parts], weights) for i in range(len(frames))]
+
+
+def _still_in_time(now: float, deadline: float) -> None:
+    if now > deadline:
+        raise Busy("the deadline passed before its turn came", fix="try again later")
 
 
 def _tiled(

@@ -1,12 +1,13 @@
 """Deployments: models behind a name that answer requests."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Annotated
 
 from pydantic import Field
 
 from viseon.deployments.engine import Wanted
-from viseon.deployments.server import ModelServer, PredictOptions, Ready
+from viseon.deployments.server import ModelServer, PredictOptions, Ready, key_of
 from viseon.inference import find_model
 from viseon.inference.preprocess import Pixels
 from viseon.operation import Limit, operation
@@ -156,6 +157,12 @@ class Deployments:
     ) -> list[tuple[Pixels, Prediction]]:
         """What is in encoded pictures, with their pixels. For the routes that carry bytes."""
         return self._server.look(self.ready(deployment), pictures, options)
+
+    def admitted(
+        self, deployment: str, options: PredictOptions
+    ) -> AbstractContextManager[PredictOptions]:
+        """The door of a deployment: hold it while a request is answered. Raises Busy at once."""
+        return self._server.admitted(key_of(self._workspace, deployment), options)
 
     def ready(self, deployment: str) -> Ready:
         """The deployment with its models. Raises NotFound."""

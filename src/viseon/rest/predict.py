@@ -136,9 +136,9 @@ async def _answer(
     asked: Asked,
     fetcher: Fetcher | None,
 ) -> Response:
-    pictures = await _pictures(request, fetcher)
-    look = deployments.look
-    seen = await run_in_threadpool(look, name, pictures, asked.options)
+    with deployments.admitted(name, asked.options) as options:
+        pictures = await _pictures(request, fetcher)
+        seen = await run_in_threadpool(deployments.look, name, pictures, options)
     if asked.answer == "image":
         pixels, prediction = seen[0]
         data = await run_in_threadpool(_drawn, deployments, pixels, prediction)
