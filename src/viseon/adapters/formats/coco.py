@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from viseon.adapters.formats.coco_shapes import Shape, read_shape, write_shape
 from viseon.adapters.formats.pictures import filename, inside, measure, place, split_of
 from viseon.plugins import Plugin
 from viseon.ports import Contents, LabelledFile
@@ -59,12 +60,25 @@ class _Picture:
     size: tuple[int, int]
     split: Split | None
     objects: dict[str, Object] = field(default_factory=dict)
+    """By the annotation's id in the file: files for several tasks describe the same objects."""
+    classes: dict[str, None] = field(default_factory=dict)
+
+    def add(self, entry: dict[str, Any], name: str, shape: Shape) -> None:
+        source = str(entry.get("id", f"#{len(self.objects)}"))
+        known = self.objects.get(source)
+        if known is not None and known.class_name == name:
+            more = {k: v for k, v in shape.items() if v and k != "box"}
+            self.objects[source] = Object.model_validate(known.model_dump() | more)
+            return
+        if known is not None:
+            source = f"{source}#{len(self.objects)}"
+        id = str(entry.get("object_id", len(self.objects) + 1))
+        self.objects[source] = Object(id=id, class_name=name, **shape)
 
     def file(self, root: Path) -> LabelledFile:
-        annotation = Annotation(objects=tuple(self.objects.values()))
+        found = Annotation(objects=tuple(self.objects.values()), classes=tuple(self.classes))
         width, height = self.size
-        name = filename(self.path, root)
-        return LabelledFile(self.path, name, annotation, self.split, width, height)
+        return LabelledFile(self.path, filename(self.path, root), found, self.split, width, height)
 
 
 class _Document:
@@ -101,8 +115,6 @@ class _Document:
             self._object(entry, names, picture)
 
     def _object(self, entry: dict[str, Any], names: dict[Any, str], picture: _Picture) -> None:
-        if "bbox" not in entry:
-            return
         name = names.get(entry.get("category_id"))
         where = f"annotation {entry.get('id')} of {picture.path.name}"
         if name is None:
@@ -111,14 +123,18 @@ class _Document:
                 "add it to categories",
             )
         try:
-            x, y, w, h = map(float, entry["bbox"])
-            id = str(entry.get("object_id", len(picture.objects) + 1))
-            picture.objects[id] = Object(id=id, class_name=name, box=(x, y, x + w, y + h))
-        except (TypeError, ValueError) as error:
+            shape = read_shape(entry)
+            if shape is None:
+                picture.classes[name] = None
+            else:
+                picture.add(entry, name, shape)
+        except (TypeError, ValueError, KeyError) as error:
             why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            given = f"bbox {entry['bbox']!r}: " if "bbox" in entry else ""
             raise self._wrong(
-                f"{where}: bbox {entry['bbox']!r}: {why}",
-                "boxes are [x, y, width, height] in pixels, wider and higher than 0",
+                f"{where}: {given}{why}",
+                "boxes are [x, y, width, height] in pixels, wider and higher than 0; "
+                "polygons are lists of x and y, masks have size and counts",
             ) from error
 
     def _load(self) -> dict[str, Any]:
@@ -169,20 +185,15 @@ class _Writer:
         image_id = len(images) + 1
         size = {"width": file.width, "height": file.height}
         images.append({"id": image_id, "file_name": file.filename, **size})
-        for thing in file.annotation.objects if file.annotation else ():
-            x1, y1, x2, y2 = thing.box
-            w, h = round(x2 - x1, 4), round(y2 - y1, 4)
+        found = file.annotation or Annotation()
+        for thing in found.objects:
+            own = {"object_id": thing.id, "category_id": self._ids[thing.class_name]}
             annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "object_id": thing.id,
-                    "image_id": image_id,
-                    "category_id": self._ids[thing.class_name],
-                    "bbox": [x1, y1, w, h],
-                    "area": w * h,
-                    "iscrowd": 0,
-                }
+                {"id": len(annotations) + 1, "image_id": image_id, **own, **write_shape(thing)}
             )
+        for name in found.classes:
+            own = {"id": len(annotations) + 1, "image_id": image_id}
+            annotations.append({**own, "category_id": self._ids[name]})
 
 
 def _documents(root: Path) -> list[Path]:
