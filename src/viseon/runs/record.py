@@ -10,7 +10,7 @@ from viseon.ports import BlobStore, Catalog, Report
 from viseon.schema import Clock, Digest, Job, Metric, Run, RunState, ViseonError
 
 _EVERY = timedelta(seconds=1)
-LOST = "its process ended without a word"
+LOST = "its process ended without a word: killed, out of memory, or a power cut"
 
 
 class RunReport:

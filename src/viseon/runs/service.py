@@ -16,13 +16,14 @@ from viseon.plugins import find as find_plugin
 from viseon.ports import BlobStore, Catalog, Images, Records, Report, Trained
 from viseon.runs.data import VersionData, find_version
 from viseon.runs.evaluate import compare, detect
-from viseon.runs.record import RunReport, end, recorded, settled
+from viseon.runs.record import LOST, RunReport, end, recorded, settled
 from viseon.schema import (
     Clock,
     Conflict,
     Evaluation,
     Invalid,
     Job,
+    JobState,
     Metric,
     Model,
     Name,
@@ -190,10 +191,11 @@ class Runs:
 
     def abandon(self, job: Job) -> None:
         """End the runs of a job that died or was ended; their checkpoints stay for `resume`."""
+        state = RunState.CANCELLED if job.state is JobState.CANCELLED else RunState.FAILED
         with self._catalog.read() as records:
-            left = [settled(run, job) for run in records.find(Run, where={"job": job.id})]
+            left = records.find(Run, where={"job": job.id})
         for run in left:
-            end(self._catalog, self._now, run.id, run.state, reason=run.reason)
+            end(self._catalog, self._now, run.id, state, reason=job.reason or LOST)
 
     def _train(self, run: Run, plugin: Plugin[Any, Any], report: Report) -> Run:
         with recorded(run, self._catalog, self._blobs, report, self._now) as said:

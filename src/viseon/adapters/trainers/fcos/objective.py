@@ -73,8 +73,9 @@ def assign(
     point = torch.nonzero(owner.values >= 0).flatten()
     box = owner.indices[point]
     value = mine[box, point]
-    top = torch.zeros(len(target.xyxy)).index_reduce_(0, box, value, "amax")
-    reach = torch.zeros(len(target.xyxy)).index_reduce_(0, box, overlap[box, point], "amax")
+    kept = torch.zeros_like(fit)
+    kept[box, point] = 1.0
+    top, reach = (mine * kept).amax(1), (overlap * kept).amax(1)
     quality = value / top[box].clamp(min=1e-9) * reach[box]
     return Chosen(point, box, quality)
 
