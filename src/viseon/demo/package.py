@@ -19,7 +19,7 @@ from viseon.schema import Model, Run
 PICTURES, SEED = 300, 1
 DATASET, NAME = "street", "people"
 MESSAGE = f"{PICTURES} drawn pictures of people before shops"
-CONFIG = {"epochs": 60, "evaluate_every": 5, "threads": 2}
+CONFIG = {"epochs": 60, "evaluate_every": 5}
 LICENCE = "Apache-2.0"
 
 
