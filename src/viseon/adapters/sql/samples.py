@@ -1,5 +1,6 @@
 """Samples on SQL: rows with a validity interval, so that a commit writes only what changed."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby, islice
 from typing import Any, TypeVar
@@ -19,7 +20,17 @@ from sqlalchemy import (
 from viseon.adapters.sql.changes import change_of, changed_rows
 from viseon.adapters.sql.labels import SqlLabels
 from viseon.adapters.sql.tables import FOREVER, collection, sample
-from viseon.schema import Added, Annotation, Change, Digest, Invalid, NotFound, Sample, Split
+from viseon.schema import (
+    Added,
+    Annotation,
+    Change,
+    Digest,
+    Invalid,
+    NotFound,
+    Sample,
+    Split,
+    canonical_json,
+)
 
 T = TypeVar("T")
 
@@ -125,21 +136,27 @@ class SqlSamples:
     def assign(self, dataset: str, splits: Mapping[str, Split]) -> None:
         self._writing()
         id, head = self._collection(dataset)
+        here = and_(
+            sample.c.dataset == id,
+            sample.c.filename == bindparam("name"),
+            sample.c.since == head + 1,
+        )
+        new: dict[str, Any] = {"split": bindparam("chosen"), "line": bindparam("text")}
         for chunk in _chunks(splits):
-            found = self._open_rows(id, chunk)
-            rows = [
-                _columns(s.model_copy(update={"split": splits[n]}))
-                for n, (s, since) in found.items()
-                if since == head + 1 and s.split != splits[n]
-            ]
+            query = select(sample.c.filename, sample.c.line).where(
+                sample.c.dataset == id,
+                sample.c.filename.in_(chunk),
+                sample.c.since == head + 1,
+                sample.c.until == FOREVER,
+            )
+            rows = []
+            for name, line in self._db.execute(query):
+                row = json.loads(line)  # not a Sample: a first commit does this a million times
+                if row.get("split") != splits[name]:
+                    text = canonical_json(row | {"split": splits[name]}).decode()
+                    rows.append({"name": name, "chosen": splits[name], "text": text})
             if rows:
-                here = and_(
-                    sample.c.dataset == id,
-                    sample.c.filename == bindparam("name"),
-                    sample.c.since == head + 1,
-                )
-                named = [{"name": r.pop("filename"), **r} for r in rows]
-                self._db.execute(update(sample).where(here), named)
+                self._db.execute(update(sample).where(here).values(new), rows)
 
     def hold(self, dataset: str, filenames: Iterable[str]) -> None:
         self._writing()
