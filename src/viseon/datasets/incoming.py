@@ -51,13 +51,13 @@ def _once(row: Row, seen: dict[str, str]) -> None:
 
 def check_classes(filename: str, annotation: Annotation, dataset: Dataset) -> None:
     """Raises Invalid that names the file for a class the dataset does not have."""
-    for number, thing in enumerate(annotation.objects, 1):
-        if thing.class_name not in dataset.classes:
-            near = get_close_matches(thing.class_name, dataset.classes, n=1)
+    said = [(f"object {n}", thing.class_name) for n, thing in enumerate(annotation.objects, 1)]
+    for what, name in [*said, *(("the picture", name) for name in annotation.classes)]:
+        if name not in dataset.classes:
+            near = get_close_matches(name, dataset.classes, n=1)
             hint = f"did you mean {near[0]!r}? otherwise add" if near else "add"
             raise Invalid(
-                f"{filename}: object {number} is a {thing.class_name!r}, "
-                f"which dataset {dataset.name!r} does not know",
+                f"{filename}: {what} is a {name!r}, which dataset {dataset.name!r} does not know",
                 fix=f"{hint} the class to the dataset first; it has: "
                 + (", ".join(dataset.classes) or "none"),
             )

@@ -10,7 +10,7 @@ from viseon.schema.access import (
     Token,
     Workspace,
 )
-from viseon.schema.annotation import Annotation, Box, Object, Provenance
+from viseon.schema.annotation import Annotation, Box, Mask, Object, Provenance
 from viseon.schema.base import (
     Clock,
     Digest,
@@ -112,6 +112,7 @@ __all__ = [
     "JobState",
     "Latency",
     "Measured",
+    "Mask",
     "Metric",
     "Model",
     "Name",
