@@ -186,3 +186,30 @@ def test_class_names_come_in_many_files(text, names):
 def test_class_names_that_make_no_sense_are_refused(text):
     with pytest.raises(Invalid):
         read_classes(text)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 100_000, 100_000), (100_000, 3, 640, 640)])
+def test_a_graph_that_wants_more_than_there_is_is_refused_before_it_is_tried(make_onnx, shape):
+    backend = find("backend", "onnxruntime").make(
+        {}, make_onnx({"output": np.zeros(3)}, shape=shape)
+    )
+    with pytest.raises(Invalid, match="too much to try"):
+        load(backend, RawImages())
+
+
+def test_a_graph_of_two_pictures_is_refused_by_name(make_onnx):
+    extra = {"template": (1, ["batch", 3, 64, 64])}
+    backend = find("backend", "onnxruntime").make(
+        {}, make_onnx({"output": np.zeros(3)}, extra=extra)
+    )
+    with pytest.raises(Invalid, match="template.*2 of them look like a picture"):
+        load(backend, RawImages())
+
+
+def test_an_input_whose_meaning_is_unknown_is_named(make_onnx):
+    extra = {"prompt": (1, ["batch", 77])}
+    backend = find("backend", "onnxruntime").make(
+        {}, make_onnx({"output": np.zeros(3)}, extra=extra)
+    )
+    with pytest.raises(Invalid, match="prompt"):
+        load(backend, RawImages())

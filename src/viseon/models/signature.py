@@ -15,6 +15,7 @@ from viseon.schema import Decision, Failed, InputSpec, Invalid, Noun, Signature,
 from viseon.vision.decode import DECODERS, BadDecoder, decoder
 
 _DEFAULT_SIDE = 640
+_MOST_PIXELS = 64_000_000
 
 
 class Overrides(Noun):
@@ -142,6 +143,11 @@ def _shape(
     _decide(decisions, "input.size", f"{width}x{height}", because)
     limit = "any, the graph leaves it open" if batch is None else f"{batch}, the graph fixes it"
     _decide(decisions, "input.batch", batch or "any", limit.partition(", ")[2])
+    if width * height * (batch or 1) > _MOST_PIXELS:
+        raise Invalid(
+            f"the model takes {width}x{height} pixels in batches of {batch or 1}: too much to try",
+            fix=f"at most {_MOST_PIXELS} pixels in all; pass a smaller width and height",
+        )
     return _Shape(layout, channels or 3, width, height, batch)
 
 
