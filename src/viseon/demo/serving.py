@@ -8,11 +8,13 @@ from viseon.app import House
 from viseon.demo.past import Past
 from viseon.demo.routes import Demo, demo_routes
 from viseon.demo.shipped import STREAM, document
-from viseon.demo.truth import Ledger
+from viseon.demo.truth import Ledger, Truth
 from viseon.schema import Model, Stream
 from viseon.streams.config import StreamSpec
 
 _TRUTH_EVERY_S = 1.0
+_MOST_FRAMES = 500
+"""Counted in one go: after a restart the catalog still says how far the stream came before."""
 
 
 class Serving:
@@ -25,6 +27,7 @@ class Serving:
         )
         self.past = Past(house.settings.home)
         self._ledger = Ledger(StreamSpec.model_validate(self.stream.document))
+        self._counting = threading.Lock()
         self._stopped = threading.Event()
         self._counter = threading.Thread(target=self._count, name="truth", daemon=True)
 
@@ -45,9 +48,15 @@ class Serving:
         self._counter.join()
 
     def _now(self) -> Demo:
-        return Demo(stream=STREAM, truth=self._ledger.truth, past=self.past.progress)
+        return Demo(stream=STREAM, truth=self._counted(), past=self.past.progress)
+
+    def _counted(self) -> Truth:
+        frames = self._platform.streams.get(STREAM).frames
+        with self._counting:
+            most = self._ledger.truth.frames + _MOST_FRAMES
+            return self._ledger.until(min(frames, most))
 
     def _count(self) -> None:
         """Keep up with the stream, whether or not anybody looks: catching up later takes long."""
         while not self._stopped.wait(_TRUTH_EVERY_S):
-            self._ledger.until(self._platform.streams.get(STREAM).frames)
+            self._counted()
