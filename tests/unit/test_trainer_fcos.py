@@ -8,6 +8,7 @@ import pytest
 from viseon.plugins import find
 from viseon.ports.trainer import Cancelled
 from viseon.schema import Invalid, Task, Unavailable
+from viseon.testing import check_trainer
 from viseon.vision import Detections
 from viseon.vision.boxes import iou
 from viseon.vision.decode import Ask, decoder
@@ -224,3 +225,7 @@ def test_without_torch_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(Unavailable, match=r"viseon\[train\]"):
         find("trainer", "fcos").make({})
+
+
+def test_it_keeps_the_contract_of_trainers():
+    check_trainer(find("trainer", "fcos"), SMALL | {"epochs": 1})

@@ -18,7 +18,7 @@ def add_train(cli: typer.Typer, opened: Opened) -> None:
         dataset: str = typer.Argument(help="Version to learn from: shop@3; shop is the latest."),
         name: str = typer.Option("", help="Name to register the model under; the dataset's."),
         trainer: str = typer.Option("fcos", help="Which trainer plugin."),
-        set_: list[str] = typer.Option([], "--set", help="An option: epochs=20, batch_size=8 …"),
+        set_: list[str] = typer.Option([], "--set", help="An option: epochs=20, batch=8 …"),
         seed: int | None = typer.Option(None, min=0, help="Same data, options, seed: same model."),
         wait: bool = typer.Option(True, help="Follow it; without, print the job and leave."),
     ) -> None:
