@@ -163,16 +163,18 @@ class Engine:
                 ) from error
         made = []
         for drawn in stage.run(pictures, self._images, [i.digest for i in work.inputs]):
+            height, width = drawn.pixels.shape[:2]
             labels = [
                 moved_labels(
                     work.inputs[piece.source].annotation,
                     piece.matrix,
                     piece.window,
+                    size=(width, height),
                     min_visible=recipe.min_visible,
+                    swap=piece.swap,
                 )
                 for piece in drawn.pieces
             ]
-            height, width = drawn.pixels.shape[:2]
             data = self._images.encode(drawn.pixels, kind=recipe.encoding, quality=recipe.quality)
             made.append(
                 Made(

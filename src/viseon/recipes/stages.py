@@ -45,6 +45,8 @@ class Piece:
     source: int
     matrix: Matrix
     window: Box
+    swap: tuple[tuple[int, int], ...] | None = None
+    """Keypoints that mirroring exchanges."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,13 +152,15 @@ class Flip(Stage):
 
     kind: Literal["flip"]
     axis: Literal["horizontal", "vertical"] = "horizontal"
+    pairs: tuple[tuple[int, int], ...] | None = None
+    """Keypoints, from 0, that change places, such as left and right eye."""
 
     def draw(self, pictures: Sequence[Pixels], images: Images, _: random.Random) -> list[Drawn]:  # noqa: ARG002
         """One picture."""
         height, width = pictures[0].shape[:2]
         if self.axis == "horizontal":
-            return [_one(pictures[0][:, ::-1], mirror(width))]
-        return [_one(pictures[0][::-1], overturn(height))]
+            return [_one(pictures[0][:, ::-1], mirror(width), self.pairs)]
+        return [_one(pictures[0][::-1], overturn(height), self.pairs)]
 
 
 class Rotate(Stage):
@@ -314,9 +318,9 @@ class Recipe(Noun):
         return digest_of(canonical_json([[self.key(s), list(s.splits)] for s in self.stages]))
 
 
-def _one(pixels: Pixels, matrix: Matrix) -> Drawn:
+def _one(pixels: Pixels, matrix: Matrix, swap: tuple[tuple[int, int], ...] | None = None) -> Drawn:
     height, width = pixels.shape[:2]
-    return Drawn(pixels, (Piece(0, matrix, (0.0, 0.0, float(width), float(height))),))
+    return Drawn(pixels, (Piece(0, matrix, (0.0, 0.0, float(width), float(height)), swap),))
 
 
 def _drawn(value: Range, chance: random.Random) -> float:
