@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings("ignore::DeprecationWa
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 )
+SHOWN = "#live-view:not([hidden]) .number, #event-view:not([hidden]) .chain"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -149,7 +150,7 @@ def test_nothing_sticks_out_and_every_text_can_be_read(browser, address, scheme,
     page.wait_for_selector("#events-list a", timeout=90_000)
     for hash_ in ("#/", page.locator("#events-list a").first.get_attribute("href")):
         page.goto(f"{address}/{hash_}")
-        page.wait_for_selector(".card .number, .chain", timeout=30_000)
+        page.wait_for_selector(SHOWN, timeout=30_000)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         faint = page.evaluate(CONTRAST)
         assert faint == [], f"{scheme}: below 4.5 to 1"
