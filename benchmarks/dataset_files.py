@@ -1,6 +1,6 @@
 """10,000 pictures of 20 kB: import, commit, +300, diff, pull; and `dvc add` on the same files.
 
-    python benchmarks/dataset_files.py [--files 10000] [--dvc path/to/dvc]
+python benchmarks/dataset_files.py [--files 10000] [--dvc path/to/dvc]
 """
 
 import argparse
@@ -58,7 +58,10 @@ def run(scratch, given):
     make(data, 0, given.files)
     bytes_in = sum(p.stat().st_size for p in data.iterdir())
     print(f"{given.files} files, {bytes_in / given.files / 1000:.1f} kB each")
-    hashed, _ = timed("hashlib alone", lambda: [hashlib.sha256(p.read_bytes()).hexdigest() for p in data.iterdir()])
+    hashed, _ = timed(
+        "hashlib alone",
+        lambda: [hashlib.sha256(p.read_bytes()).hexdigest() for p in data.iterdir()],
+    )
     dvc = bench_dvc(scratch, data, given.dvc)
 
     home = scratch / "home"
@@ -72,7 +75,10 @@ def run(scratch, given):
     print(f"{'disk, of the files themselves':<42}{ours / size(data):9.3f} x   bar 1.05 x")
     before = sum(1 for _ in blobs.digests())
     make(data, given.files, 300)
-    timed("import +300 (all files looked at again)", lambda: import_folder(platform, data, dataset="shop"))
+    timed(
+        "import +300 (all files looked at again)",
+        lambda: import_folder(platform, data, dataset="shop"),
+    )
     timed("commit +300", lambda: datasets.commit("shop"), 0.3)
     print(f"{'new blobs':<42}{sum(1 for _ in blobs.digests()) - before:9d}     must be 300")
     _, diff = timed("diff", lambda: datasets.diff("shop", old=1, new=2), 0.1)
@@ -91,7 +97,9 @@ def bench_dvc(scratch, data, dvc):
     shutil.copytree(data, repository / "data")
     subprocess.run([dvc, "init", "-q", "--no-scm"], cwd=repository, check=True)
     subprocess.run([dvc, "config", "core.analytics", "false"], cwd=repository, check=True)
-    took, _ = timed("dvc add", lambda: subprocess.run([dvc, "add", "-q", "data"], cwd=repository, check=True))
+    took, _ = timed(
+        "dvc add", lambda: subprocess.run([dvc, "add", "-q", "data"], cwd=repository, check=True)
+    )
     return took
 
 

@@ -1,6 +1,6 @@
 """Versions of 100,000 and a million rows, metadata only: commit +300, diff, first page, memory.
 
-    python benchmarks/dataset_rows.py [--rows 100000 1000000] [--database postgresql://…]
+python benchmarks/dataset_rows.py [--rows 100000 1000000] [--database postgresql://…]
 """
 
 import argparse
@@ -23,7 +23,13 @@ def rows(start, count):
     for n in range(start, start + count):
         digest = hashlib.sha256(b"%d" % n).hexdigest()
         metadata = {"camera": f"cam{n % 7}", "hour": n % 24}
-        yield Sample(filename=f"{n // 1000:04d}/{n:08d}.jpg", digest=digest, width=1920, height=1080, metadata=metadata)
+        yield Sample(
+            filename=f"{n // 1000:04d}/{n:08d}.jpg",
+            digest=digest,
+            width=1920,
+            height=1080,
+            metadata=metadata,
+        )
 
 
 def timed(label, work, bar=None):

@@ -50,7 +50,9 @@ def _operation(op: Operation) -> list[str]:
     if fields:
         lines += ["| Parameter | Type | Default |", "|---|---|---|"]
         for name, schema in fields.items():
-            default = "required" if "default" not in schema else f"`{json.dumps(schema['default'])}`"
+            default = (
+                "required" if "default" not in schema else f"`{json.dumps(schema['default'])}`"
+            )
             lines.append(f"| `{name}` | {_type(schema)} | {default} |")
         lines.append("")
     return lines
@@ -58,7 +60,11 @@ def _operation(op: Operation) -> list[str]:
 
 def plugins_page() -> str:
     """Every installed plugin with its options."""
-    lines = [NOTE, "# Plugins\n", "What is installed by default, by kind, and the options of each.\n"]
+    lines = [
+        NOTE,
+        "# Plugins\n",
+        "What is installed by default, by kind, and the options of each.\n",
+    ]
     found: dict[str, list[Plugin]] = {}
     for entry in sorted(entry_points(group="viseon.plugins"), key=lambda e: e.name):
         if entry.value.startswith("viseon."):
@@ -72,7 +78,9 @@ def plugins_page() -> str:
             if fields:
                 lines += ["| Option | Type | Default | |", "|---|---|---|---|"]
             for name, schema in fields.items():
-                default = f"`{json.dumps(schema['default'])}`" if "default" in schema else "required"
+                default = (
+                    f"`{json.dumps(schema['default'])}`" if "default" in schema else "required"
+                )
                 text = schema.get("description", "").replace("\n", " ")
                 lines.append(f"| `{name}` | {_type(schema)} | {default} | {text} |")
             lines.append("")

@@ -1,9 +1,9 @@
 """What people guess before they read: thin, over the same operations as everything else.
 
-    shop = viseon.Project("shop").upload("./images")
-    version = shop.version("first pictures")
-    model = viseon.Train("shop", name="people", epochs=20).run()
-    detections = viseon.Deploy(model)("picture.jpg")
+shop = viseon.Project("shop").upload("./images")
+version = shop.version("first pictures")
+model = viseon.Train("shop", name="people", epochs=20).run()
+detections = viseon.Deploy(model)("picture.jpg")
 """
 
 import tempfile

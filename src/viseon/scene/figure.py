@@ -76,13 +76,13 @@ class Look:
         )
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=768)
 def stamp(look: Look, view: View, step: int, height: int) -> Stamp:
     """The person `height` pixels high, feet at the bottom middle."""
     return _drawing(look, view, step).at_height(height)
 
 
-@lru_cache(maxsize=640)
+@lru_cache(maxsize=128)
 def _drawing(look: Look, view: View, step: int) -> Summed:
     canvas = Canvas(_W, _H)
     if view in ("left", "right"):
