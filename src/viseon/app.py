@@ -105,8 +105,9 @@ class Settings(Noun):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The same settings for a child process."""
-        return {f"VISEON_{name.upper()}": str(value) for name, value in self if value}
+        """The same settings for a child process; empty ones too, lest it inherits others."""
+        said = ((name, "" if value is None else str(value)) for name, value in self)
+        return {f"VISEON_{name.upper()}": value for name, value in said}
 
 
 class House:
