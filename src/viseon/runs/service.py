@@ -271,7 +271,7 @@ def _environment() -> dict[str, str]:
     found = {name: _version(name) for name in _PACKAGES}
     return {name: number for name, number in found.items() if number} | {
         "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "machine": platform.machine(),
         "cores": str(os.cpu_count() or 0),
     }
