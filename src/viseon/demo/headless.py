@@ -15,7 +15,7 @@ from viseon.streams import Message, Status
 from viseon.streams.config import StreamSpec
 
 DWELL_WITHIN_S = 0.5
-"""How far a visit's measured length may be from the true one: the box wobbles at the border."""
+"""How far the mean length of visits may be from the true one: boxes wobble at the border."""
 EVENTS, VIDEO = "events.jsonl", "overlay.mp4"
 _NAME = f"{STREAM}-headless"
 
@@ -107,18 +107,17 @@ def _number(what: str, counted: int, truth: int) -> Row:
 
 
 def _dwell(spec: StreamSpec, zone: str, frames: int, events: list[Event]) -> Row:
-    """Each visit's length beside the true one, in the order in which they ended."""
+    """How long visits lasted on average; the number of visits is a row of its own."""
     world = world_of(spec)
-    visits = world.visits(frames, spec.zones[zone].polygon)
-    ends = sorted((v.left or frames, v.entered) for v in visits)
-    true = [(left - entered) / world.fps for left, entered in ends]
-    left = [e for e in events if e.kind == "left" and e.where == zone]
-    seen = [e.dwell_s or 0.0 for e in sorted(left, key=lambda e: (e.time_s, e.id))]
-    near = len(seen) == len(true) and all(
-        abs(a - b) <= DWELL_WITHIN_S for a, b in zip(seen, true, strict=True)
-    )
-    return Row(f"{zone} dwell, mean", _mean(seen), _mean(true), near)
+    true = [
+        ((v.left or frames) - v.entered) / world.fps
+        for v in world.visits(frames, spec.zones[zone].polygon)
+    ]
+    seen = [e.dwell_s or 0.0 for e in events if e.kind == "left" and e.where == zone]
+    near = bool(seen) == bool(true) and abs(_mean(seen) - _mean(true)) <= DWELL_WITHIN_S
+    what = f"{zone} dwell, mean (±{DWELL_WITHIN_S} s)"
+    return Row(what, f"{_mean(seen):.1f} s", f"{_mean(true):.1f} s", near)
 
 
-def _mean(values: list[float]) -> str:
-    return f"{sum(values) / len(values):.1f} s" if values else "none"
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
