@@ -184,6 +184,11 @@ def _format(root: Path, name: str | None) -> Format:
             found[known] = candidate
     if len(found) > 1:
         found.pop("folder", None)
+    if list(found) == ["folder"] and (unread := _labels_nobody_reads(root)) is not None:
+        raise Invalid(
+            f"{root}: there are pictures, but no format here reads {unread.relative_to(root)}",
+            fix="--format folder imports the pictures without their labels",
+        )
     if len(found) == 1:
         return next(iter(found.values()))
     if found:
@@ -192,6 +197,16 @@ def _format(root: Path, name: str | None) -> Format:
         f"{root}: no pictures and no annotations that any format knows",
         fix=f"check the path; known formats: {', '.join(sorted(plugins.names('format')))}",
     )
+
+
+def _labels_nobody_reads(root: Path) -> Path | None:
+    """A file that looks like annotations; importing the pictures alone would lose them silently."""
+    for path in sorted(root.rglob("*")):
+        labels = path.suffix.lower() in (".xml", ".json", ".jsonl") or path.name == "gt.txt"
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+        if labels and not hidden and path.is_file():
+            return path
+    return None
 
 
 def _target(platform: Place, name: str, classes: tuple[str, ...]) -> Dataset:

@@ -1,0 +1,34 @@
+"""Labels that no format reads are never left behind without a word."""
+
+import cv2
+import numpy as np
+import pytest
+
+from viseon.datasets.transfer import import_folder
+from viseon.schema import Invalid
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    root = tmp_path / "task"
+    (root / "images").mkdir(parents=True)
+    cv2.imwrite(str(root / "images" / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    (root / "annotations.xml").write_text("<annotations><version>1.1</version></annotations>")
+    return root
+
+
+def test_the_import_names_the_file_and_the_way_out(local, foreign):
+    with pytest.raises(Invalid, match=r"annotations\.xml") as caught:
+        import_folder(local, foreign, dataset="shop")
+    assert "--format folder" in caught.value.fix
+    assert local.datasets.find().items == ()
+
+
+def test_asked_for_the_pictures_alone_come_in(local, foreign):
+    assert import_folder(local, foreign, dataset="shop", format="folder").added == 1
+
+
+@pytest.mark.parametrize("folder", ["cvat_dataset", "labelme_dataset", "mot_dataset"])
+def test_real_folders_of_other_tools_are_not_half_imported(local, shared_data, folder):
+    with pytest.raises(Invalid):
+        import_folder(local, shared_data / "formats" / folder, dataset="shop")
