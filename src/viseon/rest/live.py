@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+import anyio
 from fastapi import APIRouter, Query, Request, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
@@ -64,13 +65,23 @@ def live_routes() -> APIRouter:
         log = _front(socket).event_log(_scope(socket))
         _, now = await run_in_threadpool(log.tail)  # before anybody may look at the list
         await socket.accept()
-        telling = asyncio.create_task(_tell(socket, log, stream, now))
-        hearing = asyncio.create_task(_until_closed(socket))
-        done, pending = await asyncio.wait((telling, hearing), return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-        if telling in done and telling.exception() is not None:
+        slow = False
+
+        async def tell() -> None:
+            nonlocal slow
+            try:
+                await _tell(socket, log, stream, now)
+            except TimeoutError:
+                slow = True
+            except (RuntimeError, WebSocketDisconnect):
+                pass  # it left while something was being sent
+            group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(tell)
+            await _until_closed(socket)
+            group.cancel_scope.cancel()
+        if slow:
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                 await socket.close(1013, "too slow: read the events you missed from /v1/events")
 
@@ -111,7 +122,7 @@ async def _tell(socket: WebSocket, log: EventLog, stream: str, position: int) ->
         found, position = await run_in_threadpool(log.tail, after=position)
         for event in found:
             if stream in ("", event.stream):
-                async with asyncio.timeout(SLOWEST_S):
+                with anyio.fail_after(SLOWEST_S):
                     await socket.send_text(event.model_dump_json())
         if not found:
             await asyncio.sleep(EVENTS_EVERY_S)
