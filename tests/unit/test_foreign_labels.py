@@ -28,7 +28,7 @@ def test_asked_for_the_pictures_alone_come_in(local, foreign):
     assert import_folder(local, foreign, dataset="shop", format="folder").added == 1
 
 
-@pytest.mark.parametrize("folder", ["cvat_dataset", "labelme_dataset", "mot_dataset"])
+@pytest.mark.parametrize("folder", ["cvat_dataset", "mot_dataset"])
 def test_real_folders_of_other_tools_are_not_half_imported(local, shared_data, folder):
     with pytest.raises(Invalid):
         import_folder(local, shared_data / "formats" / folder, dataset="shop")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from viseon.schema import Annotation, Split
+from viseon.schema import Annotation, Split, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Contents:
 
     classes: tuple[str, ...]
     files: Iterable[LabelledFile]
+    task: Task | None = None
+    """What the labels are for, where the layout says it; otherwise what they hold decides."""
 
 
 class Format(Protocol):

@@ -32,12 +32,15 @@ class ClassesFormat:
     def recognises(self, root: Path) -> bool:
         if not root.is_dir():
             return False
-        files = [path.relative_to(root).parts for path in walk(root)]
-        shaped = all(
-            len(parts) >= 3 and split_of(parts[0]) and parts[1].lower() not in _NOT_CLASSES
-            for parts in files
-        )
-        return bool(files) and shaped and all(is_picture(Path(parts[-1])) for parts in files)
+        found = False
+        for path in walk(root):
+            parts = path.relative_to(root).parts
+            if len(parts) < 3 or not split_of(parts[0]) or parts[1].lower() in _NOT_CLASSES:
+                return False
+            if not is_picture(path):
+                return False
+            found = True
+        return found
 
     def read(self, root: Path) -> Contents:
         found = pictures(root)

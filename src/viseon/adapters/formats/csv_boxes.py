@@ -9,10 +9,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from viseon.adapters.formats.losses import Drops, Says
 from viseon.adapters.formats.pictures import filename, inside, measured, pictures, place, split_of
 from viseon.plugins import Plugin
 from viseon.ports import Contents, LabelledFile
-from viseon.schema import Annotation, Invalid, Noun, Object, Split
+from viseon.schema import Annotation, Invalid, Object, Split
 
 COLUMNS = ("filename", "class", "x1", "y1", "x2", "y2", "split")
 _ALIASES = {
@@ -23,12 +24,18 @@ _ALIASES = {
 _CLASSES = "classes.csv"
 
 
-class CsvConfig(Noun):
-    """It takes no options."""
+class CsvConfig(Drops):
+    """Only writing has options."""
+
+
+_SAYS = Says("CSV", classes=True)
 
 
 class CsvFormat:
     """One CSV file of boxes beside the pictures; `classes.csv` (name,id) may order the classes."""
+
+    def __init__(self, config: CsvConfig) -> None:
+        self._drop = config.drop
 
     def recognises(self, root: Path) -> bool:
         return len(_tables(root)) == 1
@@ -55,7 +62,7 @@ class CsvFormat:
             rows.writerow(COLUMNS)
             for file in files:
                 place(file.path, root / "images" / file.filename)
-                rows.writerows(_rows(file))
+                rows.writerows(_rows(file, _SAYS.fitted(file, drop=self._drop)))
         with (root / _CLASSES).open("w", newline="", encoding="utf-8") as out:
             csv.writer(out).writerows((name, n) for n, name in enumerate(classes))
 
@@ -151,8 +158,8 @@ def _header(row: list[str]) -> tuple[str, ...]:
     return names if "filename" in names and "class" in names else ()
 
 
-def _rows(file: LabelledFile) -> Iterator[tuple[object, ...]]:
-    if file.annotation is None:
+def _rows(file: LabelledFile, found: Annotation | None) -> Iterator[tuple[object, ...]]:
+    if found is None:
         if file.split:
             raise Invalid(
                 f"{file.filename}: CSV cannot say the split of a picture without annotation",
@@ -160,11 +167,11 @@ def _rows(file: LabelledFile) -> Iterator[tuple[object, ...]]:
             )
         return
     split = file.split or ""
-    for thing in file.annotation.objects:
+    for thing in found.objects:
         yield (file.filename, thing.class_name, *map(repr, thing.box), split)
-    for name in file.annotation.classes:
+    for name in found.classes:
         yield (file.filename, name, "", "", "", "", split)
-    if not file.annotation.objects and not file.annotation.classes:
+    if not found.objects and not found.classes:
         yield (file.filename, "", "", "", "", "", split)
 
 
@@ -191,4 +198,4 @@ def _is_table(path: Path) -> bool:
     return bool(_header(row)) or len(row) in (6, 7)
 
 
-plugin = Plugin("format", "csv", CsvConfig, lambda _: CsvFormat())
+plugin = Plugin("format", "csv", CsvConfig, CsvFormat)

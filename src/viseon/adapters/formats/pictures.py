@@ -6,19 +6,18 @@ import shutil
 import struct
 import unicodedata
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 
 import imagesize
 
+from viseon.overlap import overlapped
 from viseon.schema import Invalid, NotFound, Split
 
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
 
 CHUNK = 1 << 16
 MOST_BYTES = 64 << 20
-"""Of larger files only the header is looked at."""
+"""So far the end of a picture is looked for, when it is not at the end of its file."""
 THREADS = 4
 
 MOST_PIXELS = 100_000_000
@@ -38,28 +37,41 @@ def is_picture(path: Path) -> bool:
 
 def walk(root: Path) -> Iterator[Path]:
     """Every visible file below `root` in name order. Links to folders are not followed."""
-    if not root.is_dir():
-        raise NotFound(f"there is no folder {root}", fix="check the path")
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        yield from (Path(folder, f) for f in sorted(files) if not f.startswith("."))
+    return (folder / name for folder, names in _folders(root) for name in names)
 
 
 def pictures(root: Path) -> list[Path]:
     """Every picture below `root`."""
-    return [path for path in walk(root) if is_picture(path)]
+    return [folder / n for folder, names in _folders(root) for n in names if _suffix(n) in SUFFIXES]
+
+
+def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each visible folder and the visible files in it."""
+    if not root.is_dir():
+        raise NotFound(f"there is no folder {root}", fix="check the path")
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        yield Path(folder), sorted(f for f in files if not f.startswith("."))
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
 
 
 def measure(path: Path) -> tuple[int, int]:
     """(width, height), upright. Raises Invalid for what cannot be a whole picture."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            data = file.read(MOST_BYTES)
-            whole = len(data) < MOST_BYTES
-            width, height = _size(data) if whole else imagesize.get(path)
-    except (OSError, ValueError, OverflowError, IndexError) as error:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            length = os.fstat(handle).st_size
+            head = os.read(handle, CHUNK)
+            width, height = _size(head, path)
+            cut = _cut_short(handle, head, length)
+        finally:
+            os.close(handle)
+    except (OSError, ValueError, OverflowError, IndexError, struct.error) as error:
         raise Invalid(f"{path}: the picture cannot be read: {error}", fix=_FIX) from None
-    if not data:
+    if not head:
         raise Invalid(f"{path}: the picture is empty: 0 bytes", fix=_FIX)
     if width <= 0 or height <= 0:
         raise Invalid(f"{path}: this is not a picture that can be read", fix=_FIX)
@@ -68,28 +80,25 @@ def measure(path: Path) -> tuple[int, int]:
             f"{path}: the picture claims {width}x{height} pixels, more than {MOST_PIXELS}",
             fix="scale it down, or remove it",
         )
-    if whole and _cut_short(data):
-        raise Invalid(f"{path}: the picture is cut short after {len(data)} bytes", fix=_FIX)
+    if cut:
+        raise Invalid(f"{path}: the picture is cut short after {length} bytes", fix=_FIX)
     return width, height
 
 
 def measured(paths: Iterable[Path]) -> Iterator[tuple[Path, tuple[int, int]]]:
-    """Each picture with its size, in the order given; several are read at the same time."""
-    rest = iter(paths)
-    with ThreadPoolExecutor(THREADS) as pool:
-        while batch := list(islice(rest, 1000)):
-            yield from zip(batch, pool.map(measure, batch), strict=True)
+    """Each picture with its size, in the order given; several at the same time where that helps."""
+    yield from overlapped(lambda path: (path, measure(path)), paths, threads=THREADS)
 
 
 _FIX = "replace the file by a whole JPEG, PNG, WebP, GIF, BMP or TIFF, or remove it"
 
 
-def _size(data: bytes) -> tuple[int, int]:
-    if data[:2] == b"\xff\xd8" and b"Exif" not in data[:CHUNK]:
-        found = _jpeg_size(data)
+def _size(head: bytes, path: Path) -> tuple[int, int]:
+    if head[:2] == b"\xff\xd8":
+        found = _jpeg_size(head)
         if found:
             return found
-    width, height = imagesize.get(io.BytesIO(data))
+    width, height = imagesize.get(path if len(head) == CHUNK else io.BytesIO(head))
     return int(width), int(height)
 
 
@@ -101,17 +110,21 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, at + 5)
             return width, height
+        if marker == 0xE1 and data.startswith(b"Exif", at + 4):
+            return None
         at += 2 + struct.unpack_from(">H", data, at + 2)[0]
     return None
 
 
-def _cut_short(data: bytes) -> bool:
-    if data.startswith(b"\xff\xd8"):
-        return data.rfind(b"\xff\xd9") < 0
-    if data.startswith(b"\x89PNG"):
-        return b"IEND" not in data[-CHUNK:]
-    if data.startswith(b"RIFF"):
-        return len(data) < int.from_bytes(data[4:8], "little") + 8
+def _cut_short(handle: int, head: bytes, length: int) -> bool:
+    """Whether the end that its format gives a picture is missing."""
+    tail = head if length <= CHUNK else os.pread(handle, CHUNK, length - CHUNK)
+    if head.startswith(b"\xff\xd8"):  # cameras put whole videos behind the picture's end
+        return tail.rfind(b"\xff\xd9") < 0 and b"\xff\xd9" not in os.pread(handle, MOST_BYTES, 0)
+    if head.startswith(b"\x89PNG"):
+        return b"IEND" not in tail
+    if head.startswith(b"RIFF"):
+        return length < int.from_bytes(head[4:8], "little") + 8
     return False
 
 

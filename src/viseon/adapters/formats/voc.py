@@ -7,22 +7,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-from pydantic import ValidationError
-
+from viseon.adapters.formats.losses import Drops, Says
 from viseon.adapters.formats.pictures import inside, measured, pictures, place
+from viseon.adapters.formats.reading import described, text_of, xml_of
 from viseon.plugins import Plugin
 from viseon.ports import Contents, LabelledFile
-from viseon.schema import SPLITS, Annotation, Invalid, Noun, Object, Split
+from viseon.schema import SPLITS, Annotation, Invalid, Object, Split
 
 FLAGS = ("truncated", "difficult", "occluded")
 
 
-class VocConfig(Noun):
-    """It takes no options."""
+class VocConfig(Drops):
+    """Only writing has options."""
+
+
+_SAYS = Says("VOC", attributes=FLAGS)
 
 
 class VocFormat:
     """`Annotations/`, `JPEGImages/` and `ImageSets/Main/<split>.txt`."""
+
+    def __init__(self, config: VocConfig) -> None:
+        self._drop = config.drop
 
     def recognises(self, root: Path) -> bool:
         first = next((root / "Annotations").rglob("*.xml"), None)
@@ -58,10 +64,11 @@ class VocFormat:
             stem = file.filename.rpartition(".")[0]
             if file.split:
                 lists.setdefault(file.split, []).append(f"{stem}\n")
-            if file.annotation is not None:
+            found = _SAYS.fitted(file, drop=self._drop)
+            if found is not None:
                 path = root / "Annotations" / f"{stem}.xml"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                ElementTree.ElementTree(_document(file, file.annotation)).write(path, "utf-8")
+                ElementTree.ElementTree(_document(file, found)).write(path, "utf-8")
         sets = root / "ImageSets" / "Main"
         sets.mkdir(parents=True, exist_ok=True)
         for split, stems in lists.items():
@@ -72,13 +79,7 @@ class VocFormat:
 
 def _annotation(path: Path, root: Path) -> Annotation:
     where = path.relative_to(root).as_posix()
-    text = path.read_bytes()
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-        raise Invalid(f"{where}: it declares entities", fix="remove its DOCTYPE")
-    try:
-        document = ElementTree.fromstring(text)  # noqa: S314 - no entities, see above
-    except ElementTree.ParseError as error:
-        raise Invalid(f"{where}: this is not XML: {error}", fix="export it again") from error
+    document = xml_of(path, root)
     things = enumerate(document.findall("object"), 1)
     return Annotation(objects=tuple(_object(number, thing, where) for number, thing in things))
 
@@ -86,18 +87,16 @@ def _annotation(path: Path, root: Path) -> Annotation:
 def _object(number: int, thing: ElementTree.Element, where: str) -> Object:
     name = (thing.findtext("name") or "").strip()
     corners = [thing.findtext(f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")]
-    try:
+    shown = name or "without a name"
+    with described(f"{where}: object {number} ({shown})", _BNDBOX):
+        if None in corners:
+            raise ValueError("a number is missing")
         x1, y1, x2, y2 = (float(c or "") for c in corners)
         flags = {f: True for f in FLAGS if (thing.findtext(f) or "0").strip() in ("1", "true")}
         return Object(id=str(number), class_name=name, box=(x1, y1, x2, y2), attributes=dict(flags))
-    except ValueError as error:
-        why = "a number is missing"
-        if isinstance(error, ValidationError):
-            why = error.errors()[0]["msg"]
-        raise Invalid(
-            f"{where}: object {number} ({name or 'without a name'}): {why}",
-            fix="bndbox needs xmin < xmax and ymin < ymax, in pixels",
-        ) from error
+
+
+_BNDBOX = "bndbox needs xmin < xmax and ymin < ymax, in pixels"
 
 
 def _document(file: LabelledFile, annotation: Annotation) -> ElementTree.Element:
@@ -126,7 +125,7 @@ def _splits(root: Path) -> dict[str, Split]:
     for split, name in (("train", "trainval"), *((s, s) for s in SPLITS)):
         path = inside(root, f"ImageSets/Main/{name}.txt")
         if path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines():
+            for line in text_of(path, root).splitlines():
                 if line.strip():
                     found[line.strip()] = split
     return found
@@ -136,7 +135,7 @@ def _classes(root: Path, used: set[str]) -> tuple[str, ...]:
     path = root / "labelmap.txt"
     if not path.is_file():
         return tuple(sorted(used))
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = text_of(path, root).splitlines()
     named = [line.rsplit(":", 3)[0] for line in lines if line and not line.startswith("#")]
     return tuple(dict.fromkeys([*named, *sorted(used - set(named))]))
 
@@ -145,4 +144,4 @@ def _stem(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix().rpartition(".")[0]
 
 
-plugin = Plugin("format", "voc", VocConfig, lambda _: VocFormat())
+plugin = Plugin("format", "voc", VocConfig, VocFormat)

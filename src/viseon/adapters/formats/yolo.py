@@ -1,235 +1,206 @@
-"""YOLO: one text file per picture, a line `class cx cy w h` per object, in fractions of it.
+"""YOLO: one text file per picture, a line per object; detect, segment, pose, obb and classify.
 
-Layouts: `data.yaml` (https://docs.ultralytics.com/datasets/detect/) and darknet's `obj.data`,
+Layouts: `data.yaml` (https://docs.ultralytics.com/datasets/) and darknet's `obj.data`,
 `obj.names` (https://github.com/AlexeyAB/darknet#how-to-train-to-detect-your-custom-objects).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from pydantic import Field
 
-from viseon.adapters.formats.pictures import (
-    filename,
-    measured,
-    pictures,
-    place,
-    split_of,
-    walk,
+from viseon.adapters.formats.classes import ClassesFormat
+from viseon.adapters.formats.losses import Drops, Says
+from viseon.adapters.formats.pictures import filename, measured, pictures, place
+from viseon.adapters.formats.reading import text_of
+from viseon.adapters.formats.yolo_layout import (
+    Key,
+    Layout,
+    check_pictures,
+    described,
+    key_of,
+    labels_of,
+    layout_of,
 )
+from viseon.adapters.formats.yolo_lines import Lines, expressed
 from viseon.plugins import Plugin
 from viseon.ports import Contents, LabelledFile
-from viseon.schema import SPLITS, Annotation, Box, Invalid, Noun, Object, Split
+from viseon.schema import SPLITS, Annotation, Invalid, Object, Split, Task
 
-_NAMES = ("obj.names", "classes.txt", "classes.names")
-_ANYWHERE = {"images", "labels", "annotations", "obj_train_data", "data"}
-"""Folders that say what a file is, not which picture it belongs to."""
+_QUAD_WORDS = 9
+_SAYS: dict[Task, tuple[str, ...]] = {
+    Task.DETECT: (),
+    Task.SEGMENT: ("polygons", "mask"),
+    Task.POSE: ("keypoints",),
+    Task.OBB: ("rotated", "polygons"),
+}
 
 
-class YoloConfig(Noun):
-    """It takes no options."""
+class YoloConfig(Drops):
+    """Which task the labels are for, where neither they nor `data.yaml` say it."""
+
+    task: Annotated[Task | None, Field(description="Found out by default.")] = None
 
 
 class YoloFormat:
     """Reads `data.yaml` and darknet layouts; writes `data.yaml` with a list of files per split."""
 
+    def __init__(self, config: YoloConfig) -> None:
+        self._task = config.task
+        self._drop = config.drop
+
     def recognises(self, root: Path) -> bool:
-        return root.is_dir() and (_described(root) is not None or _names_file(root) is not None)
+        if self._task is Task.CLASSIFY:
+            return ClassesFormat().recognises(root)
+        return described(root)
 
     def read(self, root: Path) -> Contents:
-        layout = _layout(root)
-        labels = _labels(root)
+        if self._task is Task.CLASSIFY or (
+            not described(root) and ClassesFormat().recognises(root)
+        ):
+            return ClassesFormat().read(root)
+        layout = layout_of(root)
+        labels = labels_of(root)
         images = pictures(root)
-        homes = {_key(path, root) for path in images}
-        for key, path in labels.items():
-            folders = {part.lower() for part in path.relative_to(root).parts[:-1]}
-            if key not in homes and folders & _ANYWHERE:
-                raise Invalid(
-                    f"{path.relative_to(root)}: there is no picture for these labels",
-                    fix="add the picture or remove the file",
-                )
+        check_pictures(root, labels, {key_of(path, root) for path in images})
+        task = self._task or layout.task or _guessed(root, labels, layout)
+        if task is Task.POSE and layout.keypoints is None:
+            raise Invalid("data.yaml: pose needs kpt_shape", fix="kpt_shape: [17, 3]")
+        lines = Lines(task, layout.classes, layout.keypoints if task is Task.POSE else None)
         files = (
-            _file(root, path, size, labels.get(_key(path, root)), layout)
+            _file(root, path, size, labels.get(key_of(path, root)), lines, layout)
             for path, size in measured(images)
         )
-        return Contents(classes=layout.classes, files=files)
+        return Contents(classes=layout.classes, files=files, task=task)
 
     def write(self, root: Path, files: Iterator[LabelledFile], classes: tuple[str, ...]) -> None:
+        known = list(files)
+        task = self._task or _task_of(known)
+        if task is Task.CLASSIFY:
+            ClassesFormat().write(root, iter(known), classes)
+            return
+        says = Says(f"YOLO {task.value}", _SAYS[task], hint=_others(task))
+        count = max((len(o.keypoints) for o in _objects(known)), default=0) or 1
+        lines = Lines(task, classes, (count, 3) if task is Task.POSE else None)
         lists: dict[Split | None, list[str]] = {}
-        ids = {name: number for number, name in enumerate(classes)}
-        for file in files:
+        for file in known:
             place(file.path, root / "images" / file.filename)
             lists.setdefault(file.split, []).append(f"./images/{file.filename}\n")
-            if file.annotation is not None:
+            found = says.fitted(file, drop=self._drop)
+            if found is not None:
+                _same_keypoints(says, file, count, drop=self._drop)
                 path = (root / "labels" / file.filename).with_suffix(".txt")
                 path.parent.mkdir(parents=True, exist_ok=True)
-                lines = (_line(o, ids, file) for o in file.annotation.objects)
-                path.write_text("".join(lines), encoding="utf-8")
-        document: dict[str, Any] = {"path": "."}
-        for split in SPLITS:
-            if split in lists:
-                document[split] = f"{split}.txt"
-                (root / f"{split}.txt").write_text("".join(lists[split]), encoding="utf-8")
-        document |= {"nc": len(classes), "names": dict(enumerate(classes))}
-        root.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-        (root / "data.yaml").write_text(text, encoding="utf-8")
+                told = (expressed(says, file, o, self._drop) for o in found.objects)
+                text = "".join(lines.line(o, file) for o in told if o is not None)
+                _once(path, text, file)
+        _describe(root, lists, lines)
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    classes: tuple[str, ...]
-    splits: dict[Path, Split]
-    """Files and folders that a split lists."""
-
-    def split(self, root: Path, path: Path) -> Split | None:
-        for here in (path, *path.parents):
-            if here in self.splits:
-                return self.splits[here]
-            if here == root:
-                break
-        return split_of(*(part.lower() for part in path.relative_to(root).parts[:-1]))
+def _same_keypoints(says: Says, file: LabelledFile, count: int, *, drop: bool) -> None:
+    """Raises Invalid where an object has some keypoints, but fewer than others."""
+    for number, thing in enumerate(_objects([file]), 1):
+        if says.fields == _SAYS[Task.POSE] and 0 < len(thing.keypoints) < count and not drop:
+            few = f"object {number} has {len(thing.keypoints)} keypoints where others have {count}"
+            raise says.refused(file, few)
 
 
-def _layout(root: Path) -> _Layout:
-    described = _described(root)
-    if described is not None:
-        path, document = described
-        base = root / str(document.get("path", "."))
-        base = base if base.is_dir() else root
-        listed = {s: document.get(s) for s in SPLITS}
-        return _Layout(_yaml_names(path, document["names"]), _listed(root, base, listed))
-    names = _names_file(root)
-    if names is None:
+def _describe(root: Path, lists: dict[Split | None, list[str]], lines: Lines) -> None:
+    document: dict[str, Any] = {"path": "."}
+    for split in SPLITS:
+        if split in lists:
+            document[split] = f"{split}.txt"
+            (root / f"{split}.txt").write_text("".join(lists[split]), encoding="utf-8")
+    if lines.task is not Task.DETECT:
+        document["task"] = lines.task.value
+    if lines.keypoints is not None:
+        document["kpt_shape"] = list(lines.keypoints)
+    document |= {"nc": len(lines.classes), "names": dict(enumerate(lines.classes))}
+    root.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    (root / "data.yaml").write_text(text, encoding="utf-8")
+
+
+def _once(path: Path, text: str, file: LabelledFile) -> None:
+    if path.exists():
         raise Invalid(
-            f"{root}: the class names are missing", fix="add data.yaml, obj.names or classes.txt"
+            f"{file.filename}: another picture differs only in its suffix, so both would have the"
+            f" labels {path.name}",
+            fix="rename one of them, or choose another format",
         )
-    lines = (line.strip() for line in names.read_text(encoding="utf-8").splitlines())
-    listed = {s: f"{s}.txt" for s in SPLITS if (root / f"{s}.txt").is_file()}
-    return _Layout(tuple(line for line in lines if line), _listed(root, root, listed))
+    path.write_text(text, encoding="utf-8")
 
 
-def _listed(root: Path, base: Path, given: dict[Split, Any]) -> dict[Path, Split]:
-    found: dict[Path, Split] = {}
-    for split, places in given.items():
-        for name in [places] if isinstance(places, str) else places or []:
-            path = _resolved(root, base, str(name))
-            if path.suffix == ".txt" and path.is_file():
-                for line in path.read_text(encoding="utf-8").splitlines():
-                    if line.strip():
-                        found[_resolved(root, path.parent, line.strip())] = split
-            else:
-                found[path] = split
-    return found
+def _guessed(root: Path, labels: dict[Key, Path], layout: Layout) -> Task:
+    """By how many words a line has. Raises Invalid where they could mean two things."""
+    quad = ""
+    for path in labels.values():
+        for number, line in enumerate(text_of(path, root).splitlines(), 1):
+            words = len(line.split())
+            if words == _QUAD_WORDS:
+                quad = quad or f"{path.relative_to(root)}, line {number}"
+            elif words > _QUAD_WORDS - 3 and words % 2:
+                return Task.SEGMENT
+    if not quad:
+        return Task.DETECT
+    if layout.hint is not None:
+        return layout.hint
+    raise Invalid(
+        f"{quad}: eight numbers are a rotated box or a polygon of four points, and nothing"
+        " says which",
+        fix="--format yolo-obb or --format yolo-segment, or write `task: obb` in data.yaml",
+    )
 
 
-def _resolved(root: Path, base: Path, name: str) -> Path:
-    """A path in a list: relative to the list, or with a leading folder that is not there."""
-    parts = [p for p in Path(name).parts if p not in (".", "/", "..")]
-    for start in range(len(parts)):
-        path = base.joinpath(*parts[start:])
-        if path.exists():
-            return path
-    return root.joinpath(*parts)
+def _task_of(files: list[LabelledFile]) -> Task:
+    """What the content is for: the richest shape that any object has."""
+    objects = list(_objects(files))
+    if any(o.keypoints for o in objects):
+        return Task.POSE
+    if any(o.rotated for o in objects):
+        return Task.OBB
+    if any(o.polygons or o.mask for o in objects):
+        return Task.SEGMENT
+    shown = [f.annotation for f in files if f.annotation and f.annotation.classes]
+    return Task.CLASSIFY if shown and not objects else Task.DETECT
 
 
-def _yaml_names(path: Path, names: Any) -> tuple[str, ...]:
-    if isinstance(names, dict):
-        try:
-            numbers = sorted(int(n) for n in names)
-        except (TypeError, ValueError):
-            numbers = []
-        if numbers != list(range(len(names))):
-            raise Invalid(f"{path.name}: names must be numbered 0, 1, 2, …", fix="number them so")
-        by_number = {int(n): str(name) for n, name in names.items()}
-        return tuple(by_number[n] for n in numbers)
-    if isinstance(names, list):
-        return tuple(map(str, names))
-    raise Invalid(f"{path.name}: 'names' must be a list or a mapping", fix="names: [person, car]")
+def _objects(files: list[LabelledFile]) -> Iterable[Object]:
+    return (thing for f in files if f.annotation for thing in f.annotation.objects)
 
 
-def _described(root: Path) -> tuple[Path, dict[str, Any]] | None:
-    for path in sorted([*root.glob("*.yaml"), *root.glob("*.yml")]):
-        try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError):
-            continue
-        if isinstance(document, dict) and "names" in document:
-            return path, document
-    return None
-
-
-def _names_file(root: Path) -> Path | None:
-    return next((root / name for name in _NAMES if (root / name).is_file()), None)
-
-
-def _key(path: Path, root: Path) -> tuple[str, ...]:
-    """What a picture and its labels share."""
-    parts = path.relative_to(root).with_suffix("").parts
-    return tuple(p for p in parts[:-1] if p.lower() not in _ANYWHERE) + (parts[-1],)
-
-
-def _labels(root: Path) -> dict[tuple[str, ...], Path]:
-    lists = {*_NAMES, *(f"{s}.txt" for s in SPLITS)}
-    found = (p for p in walk(root) if p.suffix == ".txt" and p.name not in lists)
-    return {_key(path, root): path for path in found}
+def _others(task: Task) -> str:
+    others = ", ".join(f"yolo-{t.value}" for t in _SAYS if t is not task)
+    return f"{others} and coco keep other things"
 
 
 def _file(
-    root: Path, path: Path, size: tuple[int, int], labels: Path | None, layout: _Layout
-) -> LabelledFile:
-    annotation = None if labels is None else _annotation(labels, root, layout.classes, size)
+    root: Path, path: Path, size: tuple[int, int], labels: Path | None, lines: Lines,
+    layout: Layout,
+) -> LabelledFile:  # fmt: skip
+    annotation = None if labels is None else _annotation(labels, root, lines, size)
     split = layout.split(root, path)
     return LabelledFile(path, filename(path, root), annotation, split, *size)
 
 
-def _annotation(
-    path: Path, root: Path, classes: tuple[str, ...], size: tuple[int, int]
-) -> Annotation:
+def _annotation(path: Path, root: Path, lines: Lines, size: tuple[int, int]) -> Annotation:
     objects: list[Object] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(text_of(path, root).splitlines(), 1):
         if line.strip():
             where = f"{path.relative_to(root)}, line {number}"
-            objects.append(_object(str(len(objects) + 1), line.split(), classes, size, where))
+            objects.append(lines.object(str(len(objects) + 1), line.split(), size, where))
     return Annotation(objects=tuple(objects))
 
 
-def _object(
-    id: str, words: list[str], classes: tuple[str, ...], size: tuple[int, int], where: str
-) -> Object:
-    try:
-        class_id, (cx, cy, w, h) = int(words[0]), map(float, words[1:])
-    except ValueError:
-        raise Invalid(
-            f"{where}: {' '.join(words)!r} is not `class cx cy w h`",
-            fix="a class number and four fractions of the picture",
-        ) from None
-    if not 0 <= class_id < len(classes):
-        raise Invalid(
-            f"{where}: class {class_id} has no name; there are {len(classes)}",
-            fix="add it to the names, or correct the number",
-        )
-    if not all(-1 <= v <= 2 for v in (cx, cy, w, h)) or min(w, h) <= 0:
-        raise Invalid(
-            f"{where}: {' '.join(words)!r} is not within the picture",
-            fix="values are fractions of width and height, from 0 to 1",
-        )
-    width, height = size
-    box: Box = (
-        (cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height,
+def _for(task: Task) -> "Plugin[Drops, YoloFormat]":
+    """YOLO that is told its task, so that nothing is left to guess."""
+    return Plugin(
+        "format", f"yolo-{task.value}", Drops,
+        lambda config: YoloFormat(YoloConfig(task=task, drop=config.drop)),
     )  # fmt: skip
-    return Object(id=id, class_name=classes[class_id], box=box)
 
 
-def _line(thing: Object, ids: dict[str, int], file: LabelledFile) -> str:
-    x1, y1, x2, y2 = thing.box
-    numbers = (
-        (x1 + x2) / 2 / file.width, (y1 + y2) / 2 / file.height,
-        (x2 - x1) / file.width, (y2 - y1) / file.height,
-    )  # fmt: skip
-    return f"{ids[thing.class_name]} " + " ".join(f"{n:.12g}" for n in numbers) + "\n"
-
-
-plugin = Plugin("format", "yolo", YoloConfig, lambda _: YoloFormat())
+plugin = Plugin("format", "yolo", YoloConfig, YoloFormat)
+detect, segment, pose, obb, classify = map(_for, Task)
