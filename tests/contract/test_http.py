@@ -2,12 +2,13 @@
 
 import pytest
 
-from viseon.app import House, Settings
+from viseon.app import House
 from viseon.client import connect
 from viseon.operation import operations
 from viseon.platform import SERVICES
 from viseon.rest import create_app
 from viseon.schema import Role, Unauthorized
+from viseon.settings import Settings
 
 
 def test_every_operation_is_published_with_its_role(served):

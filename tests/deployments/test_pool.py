@@ -110,3 +110,33 @@ def test_a_model_that_fails_to_load_leaves_no_trace(pool, memory):
 def use_broken(pool, load):
     with pool.lease("a", load):
         raise AssertionError("it was not loaded")
+
+
+def test_who_has_no_patience_is_refused_and_the_model_is_loaded_all_the_same(pool, memory):
+    go = threading.Event()
+
+    def slow():
+        go.wait(5)
+        return memory.load()
+
+    with pytest.raises(Busy, match="being loaded"), pool.lease("a", slow, patience_s=0.01):
+        pass
+    go.set()
+    assert use(pool, memory, "a") is memory.made[0]
+    assert len(memory.made) == 1
+
+
+def test_a_model_that_is_retired_while_it_is_loaded_does_not_stay(pool, memory):
+    go = threading.Event()
+
+    def slow():
+        go.wait(5)
+        return memory.load()
+
+    with pytest.raises(Busy), pool.lease("a", slow, patience_s=0.01):
+        pass
+    pool.retire("a")
+    go.set()
+    while not memory.made or not memory.made[0].drained:
+        threading.Event().wait(0.005)
+    assert pool.loaded() == {}

@@ -223,6 +223,15 @@ def test_stats_and_metrics_count_what_was_answered(door):
     assert 'viseon_predict_seconds_bucket{deployment="door",stage="total",le="+Inf"} 5' in text
 
 
+def test_a_deployment_that_is_removed_is_not_counted_any_more(door):
+    door.post("/v1/deployments/door/predict", content=picture())
+    text = door.get("/metrics").text
+    assert 'viseon_requests_inside{deployment="door"} 0' in text
+    assert 'viseon_pictures_memory_mb{deployment="all"} 0' in text
+    door.delete("/v1/deployments/door")
+    assert '"door"' not in door.get("/metrics").text
+
+
 @settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -240,6 +249,6 @@ def test_whatever_is_sent_is_never_our_fault(door, body, kind, path, params):
 
 
 def test_a_large_body_is_refused_while_it_arrives(door, monkeypatch):
-    monkeypatch.setattr("viseon.rest.predict.MAX_MB", 0)
+    monkeypatch.setattr("viseon.rest.admission.MAX_MB", 0)
     response = door.post("/v1/deployments/door/predict", content=picture())
     assert response.status_code == 413

@@ -73,6 +73,7 @@ def url(house):
     """A real server, because real clients want a port."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # whoever comes before the server is up waits
     server = uvicorn.Server(uvicorn.Config(create_app(house), log_level="error", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from viseon.app import Settings
 from viseon.schema import Invalid
+from viseon.settings import Settings
 
 
 def test_a_child_reads_exactly_the_settings_it_was_given(tmp_path):

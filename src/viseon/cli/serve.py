@@ -18,8 +18,9 @@ def add_serve(cli: typer.Typer) -> None:
         port: int = typer.Option(8000, min=0, max=65535, help="0 picks a free one."),
     ) -> None:
         """Serve the API and the pages until interrupted."""
-        from viseon.app import House, Settings  # the server's libraries load only when used
+        from viseon.app import House  # the server's libraries load only when used
         from viseon.cli.server import run_server
+        from viseon.settings import Settings
 
         settings = Settings.read()
         if host not in LOOPBACK and settings.auth == "open":
@@ -30,7 +31,8 @@ def add_serve(cli: typer.Typer) -> None:
         listener = listen(host, port)
         house = House(settings)
         try:
-            run_server(house, listener)
+            with house.tracing():
+                run_server(house, listener)
         finally:
             house.close()
 

@@ -1,5 +1,6 @@
 """Running the server: HTTP in front, the supervisor behind."""
 
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import uvicorn
 from fastapi import APIRouter
 
 from viseon.app import House
+from viseon.deployments import Warmer
 from viseon.jobs import Heart
 from viseon.rest import create_app
 
@@ -26,7 +28,10 @@ def run_server(
     """Serve on a listening socket until SIGINT or SIGTERM; then let what was accepted finish."""
     host, port = listener.getsockname()[:2]
     hosts = LOOPBACK if house.settings.auth == "open" else frozenset()
-    app = create_app(house, hosts=hosts, more=routers)
+    warmer = Warmer(
+        lambda: {name: house.platform(house.local(name)).deployments for name in house.catalogs()}
+    )
+    app = create_app(house, hosts=hosts, more=routers, warmer=warmer)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -37,15 +42,20 @@ def run_server(
     heart = Heart(house.tick, every_s=1.0)
     stop = threading.Event()
     streams = threading.Thread(target=house.supervisor().run, args=(stop,), name="supervisor")
+    warming = threading.Thread(target=warmer.run, args=(stop,), name="warmer")
     heart.start()
     streams.start()
+    warming.start()
     ready(f"http://{host}:{port}")
+    # When uvicorn has ended it raises the signal once more: that must not end us before the rest.
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     try:
         _Server(config, app.state.leaving).run(sockets=[listener])
     finally:
         stop.set()
         heart.stop()
         streams.join()
+        warming.join()
 
 
 class _Server(uvicorn.Server):

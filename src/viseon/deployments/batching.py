@@ -71,30 +71,39 @@ class Ran(Generic[R]):
     queue_s: float
     run_s: float
     batch: int
+    began: float
+    """When its run began, by the batcher's clock."""
 
 
 class Batcher(Generic[T, R]):
-    """Runs items together in one thread. `submit` never blocks: it accepts or says why not."""
+    """Runs items together in threads of its own. `submit` never blocks: it accepts or says why
+    not.
+    """
 
     def __init__(
         self,
         run: Callable[[list[T]], Sequence[R]],
         policy: Policy,
         *,
-        name: str = "batcher",
+        runs: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`runs` of them at the same time; `run` has to be safe in as many threads."""
         self._run = run
         self._policy = policy
         self._clock = clock
         self._queue: deque[tuple[Waiting, T, Future[Ran[R]]]] = deque()
         self._changed = threading.Condition()
-        self._state: Literal["open", "draining", "closed"] = "open"
-        self._busy_until = 0.0
-        self._running = False
+        self._state: Literal["open", "draining"] = "open"
+        self._over_at: list[float | None] = [None] * runs
+        """When each run will be over, as far as is known; None where there is none."""
         self._run_s = 0.0
-        self._thread = threading.Thread(target=self._work, name=f"viseon-{name}", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._work, args=(i,), name=f"viseon-batch-{i}", daemon=True)
+            for i in range(runs)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def waiting(self) -> int:
@@ -117,17 +126,20 @@ class Batcher(Generic[T, R]):
     def expected_wait_s(self, more: int = 1) -> float:
         """When the last of `more` new items would be done, from how long runs have taken."""
         batches = -(-(len(self._queue) + more) // self._policy.max_batch)
-        running = max(self._busy_until - self._clock(), 0.0)
-        return running + batches * self._run_s
+        rounds = -(-batches // len(self._threads))
+        now = self._clock()
+        first = min((now if at is None else max(at, now)) for at in self._over_at)
+        return first - now + rounds * self._run_s
 
     def drain(self, *, timeout_s: float | None = None) -> None:
-        """Accept nothing more, finish what was accepted, end the thread."""
+        """Accept nothing more, finish what was accepted, end the threads."""
         with self._changed:
             if self._state == "open":
                 self._state = "draining"
-            self._changed.notify()
-        if threading.current_thread() is not self._thread:
-            self._thread.join(timeout_s)
+            self._changed.notify_all()
+        for thread in self._threads:
+            if threading.current_thread() is not thread:
+                thread.join(timeout_s)
 
     def _admit(self, count: int, now: float, deadline: float) -> None:
         if self._state != "open":
@@ -139,17 +151,19 @@ class Batcher(Generic[T, R]):
             )
         expected = self.expected_wait_s(count)
         # Idle, it may always try: an estimate that no run corrects would refuse for ever.
-        if (self._queue or self._running) and now + expected > deadline:
+        if (
+            self._queue or any(at is not None for at in self._over_at)
+        ) and now + expected > deadline:
             raise Busy(
                 f"an answer would take about {expected * 1000:.0f} ms, the deadline is in "
                 f"{max(deadline - now, 0) * 1000:.0f} ms",
                 fix="try again later, or raise timeout_ms",
             )
 
-    def _work(self) -> None:
+    def _work(self, place: int) -> None:
         # An executor, because it hands over whatever the run raises to those who asked.
-        with ThreadPoolExecutor(1, thread_name_prefix=self._thread.name) as model:
-            while (batch := self._next()) is not None:
+        with ThreadPoolExecutor(1, thread_name_prefix=f"viseon-run-{place}") as model:
+            while (batch := self._next(place)) is not None:
                 started = self._clock()
                 job = model.submit(self._run, [item for _, item, _ in batch])
                 error = job.exception()
@@ -160,25 +174,26 @@ class Batcher(Generic[T, R]):
                 took = self._clock() - started
                 self._learn(took)
                 for (waited, _, future), result in zip(batch, job.result(), strict=True):
-                    future.set_result(Ran(result, started - waited.arrived, took, len(batch)))
-        self._state = "closed"
+                    future.set_result(
+                        Ran(result, started - waited.arrived, took, len(batch), started)
+                    )
 
     def _learn(self, took: float) -> None:
         known = self._run_s
         self._run_s = took if known == 0 else known + _SMOOTHING * (took - known)
 
-    def _next(self) -> list[tuple[Waiting, T, Future[Ran[R]]]] | None:
+    def _next(self, place: int) -> list[tuple[Waiting, T, Future[Ran[R]]]] | None:
         """The next batch; None when drained."""
         with self._changed:
             while True:
-                self._busy_until, self._running = 0.0, False
+                self._over_at[place] = None
                 now = self._clock()
                 queue = [waiting for waiting, _, _ in self._queue]
                 hurry = self._state != "open"
                 step = plan(queue, now, self._policy, run_s=self._run_s, hurry=hurry)
                 self._expire(step.expire, now)
                 if step.take:
-                    self._busy_until, self._running = now + self._run_s, True
+                    self._over_at[place] = now + self._run_s
                     return [self._queue.popleft() for _ in range(step.take)]
                 if hurry:
                     return None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -39,6 +40,25 @@ class Spent:
     batch: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a request that is over, by the server's clock."""
+
+    name: Literal["pre", "queue", "model", "post"]
+    begun: float
+    ended: float
+    pictures: int
+    batch: int
+    """The most pictures that shared a run, also those of others."""
+    model: str = ""
+    """Its digest."""
+    deployment: str = ""
+
+
+Watch = Callable[[Stage], None]
+"""Is told every stage of a request."""
+
+
 class Engine:
     """Prepares and reads in the caller's thread; the model runs in one thread, in batches."""
 
@@ -56,7 +76,11 @@ class Engine:
         self._cores = cores or nullcontext()
         self.max_batch, self.because = _largest_batch(detector, serving.max_batch)
         policy = Policy(self.max_batch, serving.max_wait_ms / 1000, serving.queue)
-        self._batcher: Batcher[Prepared, Outputs] = Batcher(self._run, policy, clock=clock)
+        # Batches keep the processor busy by themselves; single pictures leave gaps for another.
+        runs = detector.callers if self.max_batch == 1 else 1
+        self._batcher: Batcher[Prepared, Outputs] = Batcher(
+            self._run, policy, runs=runs, clock=clock
+        )
 
     @property
     def signature(self) -> Signature:
@@ -69,14 +93,20 @@ class Engine:
         return self._batcher.waiting
 
     def predict(
-        self, frames: Sequence[Pixels], wanted: Wanted, *, deadline: float
+        self,
+        frames: Sequence[Pixels],
+        wanted: Wanted,
+        *,
+        deadline: float,
+        watch: Watch | None = None,
     ) -> list[tuple[Detections, Spent]]:
         """What is in each frame. Raises Busy, Invalid."""
         classes = self._detector.class_ids(wanted.classes)
         begun = self._clock()
         with self._cores:
             prepared = [self._detector.prepare(frame) for frame in frames]
-        pre_s = (self._clock() - begun) / max(len(frames), 1)
+        ready = self._clock()
+        pre_s = (ready - begun) / max(len(frames), 1)
         answers = self._results(prepared, deadline)
         found = []
         for item, ran in zip(prepared, answers, strict=True):
@@ -88,11 +118,21 @@ class Engine:
             post_s = self._clock() - started
             spent = Spent(pre_s, ran.queue_s, ran.run_s, post_s, ran.batch)
             found.append((detections, spent))
+        if watch is not None and answers:
+            for stage in _stages(answers, (begun, ready, self._clock())):
+                watch(stage)
         return found
 
-    def infer(self, tensors: Sequence[Prepared], *, deadline: float) -> list[Ran[Outputs]]:
+    def infer(
+        self, tensors: Sequence[Prepared], *, deadline: float, watch: Watch | None = None
+    ) -> list[Ran[Outputs]]:
         """The raw outputs of tensors that are ready for the model, each with its batch axis."""
-        return self._results(tensors, deadline)
+        begun = self._clock()
+        answers = self._results(tensors, deadline)
+        if watch is not None:
+            for stage in _stages(answers, (begun, begun, self._clock()))[1:3]:
+                watch(stage)
+        return answers
 
     def tensors(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """What the graph takes for a picture, and what it gives, in the signature's order."""
@@ -105,8 +145,7 @@ class Engine:
 
     def _results(self, prepared: Sequence[Prepared], deadline: float) -> list[Ran[Outputs]]:
         futures = self._batcher.submit(prepared, deadline=deadline)
-        # The batcher keeps the deadline; this is the bound should a run never end.
-        done, late = wait(futures, timeout=max(deadline - self._clock(), 0) + _GRACE_S)
+        done, late = wait(futures, timeout=max(deadline - self._clock(), 0))
         if late:
             raise Busy("the model did not answer before the deadline", fix="try again later")
         return [_result(future) for future in futures if future in done]
@@ -118,7 +157,17 @@ class Engine:
         return [[output[i : i + 1] for output in outputs] for i in range(len(items))]
 
 
-_GRACE_S = 30.0
+def _stages(ran: Sequence[Ran[Outputs]], at: tuple[float, float, float]) -> list[Stage]:
+    """The four of them, from when preparing began and ended, and reading ended."""
+    begun, ready, over = at
+    first, last = min(r.began for r in ran), max(r.began + r.run_s for r in ran)
+    counts = len(ran), max(r.batch for r in ran)
+    return [
+        Stage("pre", begun, ready, *counts),
+        Stage("queue", ready, max(first, ready), *counts),
+        Stage("model", first, last, *counts),
+        Stage("post", last, over, *counts),
+    ]
 
 
 def _result(future: Future[Ran[Outputs]]) -> Ran[Outputs]:

@@ -3,8 +3,10 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from viseon.deployments.engine import Engine
 from viseon.schema import Busy
@@ -14,11 +16,16 @@ from viseon.schema import Busy
 class _Place:
     """One engine's place in the pool."""
 
-    ready: threading.Event = field(default_factory=threading.Event)
-    engine: Engine | None = None
+    loaded: Future[Engine] = field(default_factory=Future)
     memory_mb: float = 0.0
     users: int = 0
     retired: bool = False
+
+    @property
+    def engine(self) -> Engine | None:
+        """None while it is loaded, and for ever if that failed."""
+        done = self.loaded.done() and self.loaded.exception() is None
+        return self.loaded.result() if done else None
 
 
 class Pool:
@@ -34,19 +41,23 @@ class Pool:
         self._loading = threading.Lock()
 
     @contextmanager
-    def lease(self, key: str, load: Callable[[], Engine]) -> Iterator[Engine]:
+    def lease(
+        self, key: str, load: Callable[[], Engine], *, patience_s: float | None = None
+    ) -> Iterator[Engine]:
         """The engine of that key for as long as the block runs; it is not unloaded meanwhile.
 
-        Raises Busy where the memory is taken by models in use, and whatever `load` raises.
+        Raises Busy where the memory is taken by models in use, or when loading takes longer than
+        `patience_s` (it goes on), and whatever `load` raises.
         """
         place, mine = self._enter(key)
-        if mine:
-            self._fill(key, place, load)
-        place.ready.wait()
-        if place.engine is None:
-            raise Busy("the model could not be loaded by another request", fix="try again")
         try:
-            yield place.engine
+            if mine:
+                self._start(key, place, load)
+            try:
+                engine = place.loaded.result(patience_s)
+            except TimeoutError:
+                raise Busy("the model is being loaded", fix="send the request again") from None
+            yield engine
         finally:
             self._leave(place)
 
@@ -78,6 +89,11 @@ class Pool:
         with self._lock:
             return sum(place.memory_mb for place in self._places.values())
 
+    @property
+    def full(self) -> bool:
+        """Whether the next one to load needs the room of another."""
+        return self.memory_mb >= self._budget_mb
+
     def _enter(self, key: str) -> tuple[_Place, bool]:
         with self._lock:
             place = self._places.get(key)
@@ -95,23 +111,36 @@ class Pool:
         if over and place.engine is not None:
             place.engine.drain()
 
-    def _fill(self, key: str, place: _Place, load: Callable[[], Engine]) -> None:
-        try:
-            with self._loading:
-                self._make_room(key)
-                before = self._resident_mb()
-                place.engine = load()
-                place.memory_mb = max(self._resident_mb() - before, 1.0)
-        finally:
-            if place.engine is None:
-                with self._lock:
-                    self._places.pop(key, None)
-                    place.users -= 1
-            place.ready.set()
+    def _start(self, key: str, place: _Place, load: Callable[[], Engine]) -> None:
+        """Load in a thread of its own: who asked first may give up first."""
+        place.users += 1  # the loading itself; nobody else can have seen 0
+        executor = ThreadPoolExecutor(1, thread_name_prefix="viseon-load")
+        work = executor.submit(self._load, key, place, load)
+        work.add_done_callback(partial(self._arrived, key, place))
+        executor.shutdown(wait=False)
+
+    def _load(self, key: str, place: _Place, load: Callable[[], Engine]) -> Engine:
+        with self._loading:
+            self._make_room(key)
+            before = self._resident_mb()
+            engine = load()
+            place.memory_mb = max(self._resident_mb() - before, 1.0)
+        return engine
+
+    def _arrived(self, key: str, place: _Place, work: Future[Engine]) -> None:
+        error = work.exception()
+        if error is None:
+            place.loaded.set_result(work.result())
+        else:
+            with self._lock:
+                if self._places.get(key) is place:
+                    del self._places[key]
+            place.loaded.set_exception(error)
+        self._leave(place)
 
     def _make_room(self, newcomer: str) -> None:
         """Unload the least recently used models that nobody is using, until the budget holds."""
-        while self.memory_mb >= self._budget_mb:
+        while self.full:
             with self._lock:
                 idle = [k for k, p in self._places.items() if p.users == 0 and k != newcomer]
             if not idle:

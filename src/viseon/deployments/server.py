@@ -6,23 +6,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import BoundedSemaphore
 
 import numpy as np
 
 from viseon.deployments.answer import objects
-from viseon.deployments.engine import Engine, Spent, Wanted
+from viseon.deployments.engine import Engine, Spent, Stage, Wanted, Watch
 from viseon.deployments.ensemble import fuse
-from viseon.deployments.gate import Gate
+from viseon.deployments.gate import Gate, Outcome, Ticket
 from viseon.deployments.metrics import Meter, prometheus
 from viseon.deployments.pool import Pool
+from viseon.deployments.room import Room
 from viseon.inference import Detector
 from viseon.inference.preprocess import Pixels
 from viseon.plugins import find as find_plugin
 from viseon.ports import BlobStore, Images
 from viseon.schema import (
-    Busy,
     Deployment,
     DeploymentStats,
     Latency,
@@ -66,42 +67,52 @@ class PredictOptions:
     """Also look at the picture in squares of this many pixels."""
     overlap: float = 0.2
     timeout_ms: float | None = None
-    started: float | None = None
-    """When the request came in, by the server's clock; now, if left out."""
+    ticket: Ticket | None = None
+    """Of a request that came over the wire; its clock is running already."""
+    watch: Watch | None = None
+    """Is told where the time went."""
 
 
 class ModelServer:
     """Loads models when they are first asked, runs them in batches, and counts."""
 
     def __init__(
-        self, images: Images, pool: Pool, *, clock: Callable[[], float] = time.monotonic
+        self,
+        images: Images,
+        pool: Pool,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        room_mb: float = 1024,
     ) -> None:
+        """`room_mb` is what the pictures of all requests may take together, packed and unpacked."""
         self.images = images
+        self.room = Room(int(room_mb * 1e6))
         self._pool = pool
         self._clock = clock
         self._meters: dict[str, Meter] = {}
-        self._gates: dict[str, tuple[Gate, float]] = {}
+        self._gates: dict[str, Gate] = {}
         self._cores = BoundedSemaphore(len(os.sched_getaffinity(0)))
 
-    @contextmanager
-    def admitted(self, key: str, options: PredictOptions) -> Iterator[PredictOptions]:
-        """Ask at the door, before a byte is decoded; the clock of the deadline starts here.
+    def admit(self, key: str, ticket: Ticket) -> None:
+        """Ask at the door of a deployment, before a byte is read; `leave` has to follow.
 
         Raises Busy. A deployment that was never asked has no door yet: everybody may enter.
         """
-        gate, usual_ms = self._gates.get(key, (None, 0.0))
-        started = self._clock()
-        if gate is None:
-            yield replace(options, started=started)
+        gate = self._gates.get(key)
+        if gate is None or ticket.gate is not None:
             return
+        ticket.key = key
         with self._refusals(key):
-            gate.enter(started + (options.timeout_ms or usual_ms) / 1000)
-        answered = False
-        try:
-            yield replace(options, started=started)
-            answered = True
-        finally:
-            gate.leave(answered=answered)
+            gate.enter(ticket.until(gate.usual_ms))
+        ticket.gate = gate
+
+    def leave(self, ticket: Ticket, outcome: Outcome, *, replaced: bool = False) -> None:
+        """The request is over; `replaced` says that its answer was, because it came too late."""
+        if replaced and ticket.key in self._meters:
+            self._meters[ticket.key].refuse("late")
+        if ticket.gate is not None:
+            ticket.gate.leave(outcome)
+            ticket.gate = None
 
     def predict(
         self, ready: Ready, pictures: Sequence[bytes], options: PredictOptions
@@ -114,22 +125,25 @@ class ModelServer:
     ) -> list[tuple[Pixels, Prediction]]:
         """As `predict`, with the decoded pixels, for drawing on them."""
         meter = self._meters.setdefault(ready.key, Meter())
-        started = options.started or self._clock()
-        usual_ms = ready.deployment.serving.timeout_ms
-        self._open_gate(ready.key, usual_ms)
-        deadline = started + (options.timeout_ms or usual_ms) / 1000
-        with self._refusals(ready.key):
+        ticket = options.ticket or Ticket(self._clock(), options.timeout_ms)
+        ticket.key = ready.key
+        ticket.until(self._gate(ready).usual_ms)
+        with (
+            self._refusals(ready.key),
+            self.room.holding(self._unpacked(pictures), mine=ticket.held_bytes),
+        ):
             begun = self._clock()
             with self._cores:
-                _still_in_time(self._clock(), deadline)
+                ticket.check(self._clock())
                 frames = [self.images.decode(picture) for picture in pictures]
             decode_s = (self._clock() - begun) / max(len(frames), 1)
-            found = self._found(ready, frames, options, deadline=deadline)
+            found = self._found(ready, frames, options, ticket)
+            ticket.check(self._clock())
         answers = []
         for frame, (seen, spent) in zip(frames, found, strict=True):
             begun = self._clock()
             told = objects(seen, ready.models[0].signature.classes)
-            total_s = self._clock() - started
+            total_s = self._clock() - ticket.started
             spent = Spent(
                 spent.pre_s + decode_s,
                 spent.queue_s,
@@ -143,18 +157,30 @@ class ModelServer:
         return answers
 
     @contextmanager
-    def engine(self, ready: Ready, model: Model) -> Iterator[Engine]:
-        """The loaded model, for those who bring tensors of their own."""
+    def engine(
+        self, ready: Ready, model: Model, *, patience_s: float | None = None
+    ) -> Iterator[Engine]:
+        """The loaded model, for those who bring tensors of their own.
+
+        Who has `patience_s` is refused when it takes longer to load; it is loaded all the same.
+        """
         serving = _effective(ready.deployment.serving)
         key = f"{model.digest}-{digest_of(canonical_json(serving))[:12]}"
-        with self._pool.lease(key, lambda: self._load(ready.blobs, model, serving)) as engine:
+        load = partial(self._load, ready.blobs, model, serving)
+        with self._pool.lease(key, load, patience_s=patience_s) as engine:
             yield engine
 
-    def warm(self, ready: Ready) -> None:
+    @property
+    def full(self) -> bool:
+        """Whether loading another model would unload one."""
+        return self._pool.full
+
+    def warm(self, ready: Ready, *, patience_s: float | None = None) -> None:
         """Load every model of the deployment, so that the first caller does not wait."""
         for model in ready.models:
-            with self.engine(ready, model):
+            with self.engine(ready, model, patience_s=patience_s):
                 pass
+        self._gate(ready)
 
     def retire(self, ready: Ready, *, keep: Sequence[str] = ()) -> None:
         """Unload a deployment's models once nobody uses them, except those with these digests."""
@@ -162,6 +188,12 @@ class ModelServer:
         for model in ready.models:
             if model.digest not in keep:
                 self._pool.retire(f"{model.digest}-{digest_of(canonical_json(serving))[:12]}")
+
+    def forget(self, ready: Ready) -> None:
+        """Unload a deployment that is no more, and what was counted about it."""
+        self.retire(ready)
+        self._gates.pop(ready.key, None)
+        self._meters.pop(ready.key, None)
 
     def stats(self, ready: Ready) -> DeploymentStats:
         """How it has been doing since this process first heard of it."""
@@ -184,6 +216,10 @@ class ModelServer:
             "viseon_models_memory_mb": [("all", sum(memory for _, memory in engines))],
             "viseon_models_loaded": [("all", float(len(engines)))],
             "viseon_pictures_waiting": [("all", float(sum(e.waiting for e, _ in engines)))],
+            "viseon_pictures_memory_mb": [("all", self.room.taken_bytes / 1e6)],
+            "viseon_requests_inside": [
+                (key, float(gate.inside)) for key, gate in list(self._gates.items())
+            ],
         }
         return prometheus(dict(self._meters), gauges)
 
@@ -191,9 +227,16 @@ class ModelServer:
         """Finish what was accepted and unload everything."""
         self._pool.close()
 
-    def _open_gate(self, key: str, usual_ms: float) -> None:
-        gate, _ = self._gates.get(key) or (Gate(clock=self._clock), 0.0)
-        self._gates[key] = gate, usual_ms
+    def _gate(self, ready: Ready) -> Gate:
+        serving = ready.deployment.serving
+        gate = self._gates.setdefault(ready.key, Gate(clock=self._clock))
+        gate.usual_ms, gate.most = serving.timeout_ms, serving.queue
+        return gate
+
+    def _unpacked(self, pictures: Sequence[bytes]) -> int:
+        """Bytes of their pixels, from their headers."""
+        sizes = (self.images.size(picture) for picture in pictures)
+        return sum(width * height * 3 for width, height in sizes)
 
     @contextmanager
     def _refusals(self, key: str) -> Iterator[None]:
@@ -219,20 +262,28 @@ class ModelServer:
         return Engine(detector, serving, clock=self._clock, cores=self._cores)
 
     def _found(
-        self, ready: Ready, frames: Sequence[Pixels], options: PredictOptions, *, deadline: float
+        self, ready: Ready, frames: Sequence[Pixels], options: PredictOptions, ticket: Ticket
     ) -> list[tuple[Detections, Spent]]:
         """Every model looks at every frame; several are fused."""
         parts: list[list[tuple[Detections, Spent]]] = []
         with ExitStack() as stack:
             for model in ready.models:
                 asked = self._clock()
-                engine = stack.enter_context(self.engine(ready, model))
-                deadline += self._clock() - asked  # loading is nobody's fault
-                wanted = _wanted(options.wanted, ready.deployment.serving)
+                patience = max(ticket.deadline - asked, 0) if options.ticket else None
+                engine = stack.enter_context(self.engine(ready, model, patience_s=patience))
+                if not options.ticket:
+                    ticket.deadline += self._clock() - asked  # nobody else could have loaded it
+                watch = watched(options.watch, ready, model)
+                ask = partial(
+                    engine.predict,
+                    wanted=_wanted(options.wanted, ready.deployment.serving),
+                    deadline=ticket.deadline,
+                    watch=watch,
+                )
                 parts.append(
-                    [_tiled(engine, frame, wanted, options, deadline) for frame in frames]
+                    [_tiled(ask, frame, options) for frame in frames]
                     if options.tile
-                    else engine.predict(frames, wanted, deadline=deadline)
+                    else ask(frames)
                 )
         if len(parts) == 1:
             return parts[0]
@@ -240,13 +291,21 @@ class ModelServer:
         return [_fused([part[i] for part in parts], weights) for i in range(len(frames))]
 
 
-def _still_in_time(now: float, deadline: float) -> None:
-    if now > deadline:
-        raise Busy("the deadline passed before its turn came", fix="try again later")
+def watched(watch: Watch | None, ready: Ready, model: Model) -> Watch | None:
+    """The same, told also which deployment and model it is."""
+    if watch is None:
+        return None
+
+    def told(stage: Stage) -> None:
+        watch(replace(stage, model=model.digest, deployment=ready.deployment.name))
+
+    return told
 
 
 def _tiled(
-    engine: Engine, frame: Pixels, wanted: Wanted, options: PredictOptions, deadline: float
+    ask: Callable[[list[Pixels]], list[tuple[Detections, Spent]]],
+    frame: Pixels,
+    options: PredictOptions,
 ) -> tuple[Detections, Spent]:
     """The picture in squares and once as a whole (Akyon et al., arXiv 2202.06934)."""
     height, width = frame.shape[:2]
@@ -257,7 +316,7 @@ def _tiled(
     if tiles != [whole]:
         tiles.append(whole)
     pieces = [np.ascontiguousarray(tile.of(frame)) for tile in tiles]
-    seen = engine.predict(pieces, wanted, deadline=deadline)
+    seen = ask(pieces)
     parts = [(tile, found) for tile, (found, _) in zip(tiles, seen, strict=True)]
     spent = [s for _, s in seen]
     return tiler.merge(parts, width=width, height=height), Spent(

@@ -1,12 +1,12 @@
 """Deployments: models behind a name that answer requests."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import Annotated
 
 from pydantic import Field
 
 from viseon.deployments.engine import Wanted
+from viseon.deployments.gate import Ticket
 from viseon.deployments.server import ModelServer, PredictOptions, Ready, key_of
 from viseon.inference import find_model
 from viseon.inference.preprocess import Pixels
@@ -128,7 +128,7 @@ class Deployments:
         with self._catalog.transaction() as records:
             ready = self._ready(records, deployment)
             records.remove(Deployment, deployment)
-        self._server.retire(ready)
+        self._server.forget(ready)
 
     @operation("GET", "/deployments/{deployment}/stats", needs=Role.VIEWER)
     def stats(self, deployment: Name) -> DeploymentStats:
@@ -158,11 +158,13 @@ class Deployments:
         """What is in encoded pictures, with their pixels. For the routes that carry bytes."""
         return self._server.look(self.ready(deployment), pictures, options)
 
-    def admitted(
-        self, deployment: str, options: PredictOptions
-    ) -> AbstractContextManager[PredictOptions]:
-        """The door of a deployment: hold it while a request is answered. Raises Busy at once."""
-        return self._server.admitted(key_of(self._workspace, deployment), options)
+    def admit(self, deployment: str, ticket: Ticket) -> None:
+        """Ask at its door, for the route that does not name it. Raises Busy at once."""
+        self._server.admit(key_of(self._workspace, deployment), ticket)
+
+    def warm(self, deployment: str, patience_s: float) -> None:
+        """Load its models now. Raises Busy where that takes longer, or why they do not load."""
+        self._server.warm(self.ready(deployment), patience_s=patience_s)
 
     def ready(self, deployment: str) -> Ready:
         """The deployment with its models. Raises NotFound."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from viseon.inference.geometry import Placement
 from viseon.inference.masks import on_frame
 from viseon.inference.preprocess import Pixels, prepare, stack
-from viseon.ports import Backend, Images, Tensor
+from viseon.ports import Backend, Images, SharedBackend, Tensor
 from viseon.schema import Invalid, Signature
 from viseon.vision import Detections
 from viseon.vision.decode import Ask, BadDecoder, BadOutputs, Found, decoder
@@ -126,6 +126,11 @@ class Detector:
         outputs = {tensor.name: tensor for tensor in self._backend.outputs}
         image = tuple(t for t in self._backend.inputs if t.name == self.signature.input.name)
         return image, tuple(outputs[name] for name in self.signature.outputs)
+
+    @property
+    def callers(self) -> int:
+        """How many threads may call `infer` at once, and get more done than one."""
+        return self._backend.callers if isinstance(self._backend, SharedBackend) else 1
 
     def close(self) -> None:
         """Free the device memory."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -41,4 +41,14 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free the device memory."""
+        ...
+
+
+@runtime_checkable
+class SharedBackend(Backend, Protocol):
+    """One whose `run` may be called from several threads at once."""
+
+    @property
+    def callers(self) -> int:
+        """How many of them get more done than one."""
         ...

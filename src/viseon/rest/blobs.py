@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from viseon.ports import DirectBlobs
 from viseon.rest.front import platform_of
+from viseon.rest.openapi import BYTES
 from viseon.rest.uploads import MAX_MB, add_upload_routes
 from viseon.schema import Digest, Role, TooLarge
 
@@ -29,7 +30,7 @@ def blob_routes() -> APIRouter:
     """`POST /v1/blobs` stores a body and answers its digest; GET gives it back."""
     router = APIRouter(prefix="/v1/blobs", tags=["blobs"])
 
-    @router.post("", operation_id="blobs_put")
+    @router.post("", operation_id="blobs_put", openapi_extra={"requestBody": BYTES})
     async def put(request: Request) -> Digest:
         """Store the request body, whatever its size up to 4 GiB. Repeating it is free."""
         blobs = platform_of(request, Role.LABELER).blobs
@@ -60,7 +61,7 @@ def blob_routes() -> APIRouter:
 
     @router.delete("/{digest}", operation_id="blobs_delete", response_class=Response)
     def delete(request: Request, digest: Digest) -> Response:
-        """Forget the bytes at once, whoever refers to them; `datasets gc` is the careful way."""
+        """Forget the bytes at once, whoever refers to them; `viseon gc` is the careful way."""
         platform_of(request, Role.ADMIN).blobs.delete(digest)
         return Response(status_code=204)
 

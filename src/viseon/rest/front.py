@@ -5,11 +5,20 @@ from typing import Protocol
 
 from fastapi import Request, WebSocket
 
+from viseon.deployments import ModelServer
 from viseon.platform import Platform
 from viseon.ports import EventLog
 from viseon.rest.fetch import Fetcher
 from viseon.schema import Forbidden, Role, Scope
 from viseon.streams import Hub
+
+
+class Checked(Protocol):
+    """A database."""
+
+    def check(self) -> None:
+        """Raises what is wrong with it."""
+        ...
 
 
 class Front(Protocol):
@@ -23,6 +32,16 @@ class Front(Protocol):
     @property
     def fetcher(self) -> Fetcher | None:
         """What may fetch pictures from elsewhere; None if nothing may."""
+        ...
+
+    @property
+    def store(self) -> Checked:
+        """Where nouns and events are kept."""
+        ...
+
+    @property
+    def model_server(self) -> ModelServer:
+        """What answers predictions."""
         ...
 
     def event_log(self, scope: Scope) -> EventLog:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -13,13 +14,13 @@ from starlette.datastructures import UploadFile
 
 from viseon import draw
 from viseon.deployments import Deployments, PredictOptions, Wanted
-from viseon.inference.preprocess import Pixels
 from viseon.rest.fetch import Fetcher
 from viseon.rest.front import platform_of
-from viseon.schema import Forbidden, Invalid, Noun, Prediction, Role, TooLarge
+from viseon.rest.lane import lane
+from viseon.rest.openapi import inlined
+from viseon.schema import Forbidden, Invalid, Noun, Prediction, Role
 from viseon.vision import Detections
 
-MAX_MB = 64
 MAX_PICTURES = 64
 
 
@@ -80,14 +81,7 @@ _BODY: dict[str, Any] = {
                 },
             }
         },
-        "application/json": {
-            "schema": Sent.model_json_schema(),
-            "example": {
-                "images": [
-                    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC"
-                ]
-            },
-        },
+        "application/json": {"schema": inlined(Sent.model_json_schema())},
     },
 }
 _ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -123,7 +117,8 @@ def predict_routes(fetcher: Fetcher | None = None) -> APIRouter:
     async def predict_default(request: Request, asked: Annotated[Asked, Query()]) -> Response:
         """As the deployment's own route, where there is exactly one deployment."""
         deployments = platform_of(request, Role.VIEWER).deployments
-        name = await run_in_threadpool(_only, deployments)
+        name = await lane(request, _only, deployments)
+        deployments.admit(name, request.state.ticket)
         return await _answer(request, deployments, name, asked, fetcher)
 
     return router
@@ -136,46 +131,39 @@ async def _answer(
     asked: Asked,
     fetcher: Fetcher | None,
 ) -> Response:
-    with deployments.admitted(name, asked.options) as options:
-        pictures = await _pictures(request, fetcher)
-        seen = await run_in_threadpool(deployments.look, name, pictures, options)
+    pictures = await _pictures(request, fetcher)
+    state = request.state
+    watch = getattr(state, "watch", None)
+    options = replace(asked.options, ticket=state.ticket, watch=watch)
     if asked.answer == "image":
-        pixels, prediction = seen[0]
-        data = await run_in_threadpool(_drawn, deployments, pixels, prediction)
+        data = await lane(request, _drawn, deployments, name, pictures, options)
         return Response(data, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+    text = await lane(request, _told, deployments, name, pictures, options)
+    return Response(text, media_type="application/json")
+
+
+def _told(
+    deployments: Deployments, name: str, pictures: Sequence[bytes], options: PredictOptions
+) -> bytes:
+    seen = deployments.look(name, pictures, options)
     body = Predictions(predictions=tuple(prediction for _, prediction in seen))
-    return Response(body.model_dump_json(), media_type="application/json")
+    return body.model_dump_json().encode()
 
 
 async def _pictures(request: Request, fetcher: Fetcher | None) -> list[bytes]:
     """The encoded pictures of the body, whatever its form."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        _bounded(int(request.headers.get("content-length") or 0))
         async with request.form(max_files=MAX_PICTURES, max_fields=16) as form:
             files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
             pictures = [await file.read() for file in files]
     elif kind == "application/json":
-        pictures = await _from_json(await _body(request), fetcher)
+        pictures = await _from_json(await request.body(), fetcher)
     else:
-        pictures = [await _body(request)]
+        pictures = [await request.body()]
     if not pictures:
         raise Invalid("the form holds no file", fix="send pictures as files: -F images=@a.jpg")
     return pictures
-
-
-async def _body(request: Request) -> bytes:
-    parts, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        _bounded(size)
-        parts.append(chunk)
-    return b"".join(parts)
-
-
-def _bounded(size: int) -> None:
-    if size > MAX_MB << 20:
-        raise TooLarge(f"a request may have at most {MAX_MB} MiB", fix="send fewer pictures")
 
 
 async def _from_json(body: bytes, fetcher: Fetcher | None) -> list[bytes]:
@@ -219,7 +207,10 @@ def _only(deployments: Deployments) -> str:
     )
 
 
-def _drawn(deployments: Deployments, pixels: Pixels, prediction: Prediction) -> bytes:
+def _drawn(
+    deployments: Deployments, name: str, pictures: Sequence[bytes], options: PredictOptions
+) -> bytes:
+    pixels, prediction = deployments.look(name, pictures, options)[0]
     objects = prediction.objects
     found = _detections(objects)
     texts = [f"{thing.class_name} {thing.score:.2f}" for thing in objects]

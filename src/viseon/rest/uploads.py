@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from viseon.ports import BlobStore, DirectBlobs
 from viseon.rest.front import Front, platform_of
+from viseon.rest.openapi import BYTES
 from viseon.schema import Busy, Conflict, Digest, Failed, NotFound, Noun, Role, TooLarge
 
 MAX_MB = 4096
@@ -49,7 +50,9 @@ def add_upload_routes(router: APIRouter) -> None:
 
         `direct` asks for an address past the server, where the store has one.
         """
-        blobs = platform_of(request, Role.LABELER).blobs
+        platform = platform_of(request, Role.LABELER)
+        platform.storage.admit(digest)
+        blobs = platform.blobs
         _check_size(size)
         if digest in blobs:
             return Upload(stored=True, offset=size)
@@ -59,7 +62,11 @@ def add_upload_routes(router: APIRouter) -> None:
         part = folder / digest
         return Upload(offset=part.stat().st_size if part.exists() else 0, url=url)
 
-    @router.patch("/uploads/{digest}", operation_id="blobs_upload_more")
+    @router.patch(
+        "/uploads/{digest}",
+        operation_id="blobs_upload_more",
+        openapi_extra={"requestBody": BYTES},
+    )
     async def more(
         request: Request,
         digest: Digest,
@@ -70,7 +77,9 @@ def add_upload_routes(router: APIRouter) -> None:
 
         Whatever arrived before a connection broke is kept. Conflict when `offset` is elsewhere.
         """
-        blobs = platform_of(request, Role.LABELER).blobs
+        platform = platform_of(request, Role.LABELER)
+        platform.storage.admit(digest)
+        blobs = platform.blobs
         _check_size(size)
         with _part(_folder(request) / digest, offset) as file:
             try:
