@@ -22,7 +22,7 @@ $(VENV)/.base: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.base
 	@echo 'Installing what tests, training and benchmarks need …'
-	@$(PIP) install -c constraints.txt -e '.[dev,train,postgres,s3]'
+	@$(PIP) install -c constraints.txt -e '.[dev,train,postgres,s3,otel,openvino,triton]'
 	@touch $@
 
 demo: $(VENV)/.base ## The main job on a synthetic shop front: http://127.0.0.1:8000

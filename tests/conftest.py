@@ -9,9 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from viseon.adapters.sql import open_store
-from viseon.app import House, Settings
+from viseon.app import House
 from viseon.client import connect
 from viseon.rest import create_app
+from viseon.settings import Settings
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 

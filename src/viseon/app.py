@@ -5,14 +5,13 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from subprocess import PIPE, Popen
-from typing import Any, Literal
-
-from pydantic import Field, ValidationError
+from typing import Any
 
 from viseon.access import Access, authenticate
 from viseon.adapters.blobs.choose import open_blobs
@@ -21,8 +20,10 @@ from viseon.adapters.launchers.inline import InlineLauncher
 from viseon.adapters.launchers.process import ProcessLauncher
 from viseon.adapters.probes.host import HostProbe, resident_mb
 from viseon.adapters.sql import Store, open_store
+from viseon.adapters.tracing.otlp import exporting
+from viseon.annotations import Annotations
 from viseon.curation import Curation
-from viseon.datasets import Datasets, publish
+from viseon.datasets import Datasets, VersionBooks, publish
 from viseon.deployments import Deployments, ModelServer, Pool
 from viseon.events import Events
 from viseon.jobs import Dispatcher, JobReport, Jobs, OnceByCatalog, follow, work
@@ -40,7 +41,6 @@ from viseon.schema import (
     Invalid,
     Job,
     NotFound,
-    Noun,
     Principal,
     Role,
     Scope,
@@ -48,6 +48,8 @@ from viseon.schema import (
     Unauthorized,
     Workspace,
 )
+from viseon.settings import Settings
+from viseon.storage import Storage, guarded
 from viseon.streams import (
     Hub,
     OnMessage,
@@ -64,50 +66,6 @@ LOCAL = Scope(principal=Principal(name="local", role=Role.ADMIN))
 
 _REGISTRY = Scope(principal=Principal(name="viseon", role=Role.ADMIN), workspace="viseon-registry")
 """Where tokens and the list of workspaces live; nobody can enter it."""
-
-
-class Settings(Noun):
-    """Everything that differs between two installations. Read from `VISEON_<NAME>`."""
-
-    home: Path = Path("~/.viseon")
-    """Where everything is kept unless said otherwise."""
-    database: str = ""
-    """A SQLAlchemy URL; empty means SQLite in `home`."""
-    blobs: str = ""
-    """`s3://bucket/prefix`; empty means a folder in `home`."""
-    s3_endpoint: str = ""
-    """Where the S3 server is, if not AWS. This and the next three may come from `AWS_…` instead."""
-    s3_region: str = ""
-    s3_access_key: str = ""
-    s3_secret_key: str = Field(default="", repr=False)
-    encryption_key: Path | None = None
-    """A file with 256 bits: bytes are encrypted before they are stored."""
-    auth: Literal["open", "token"] = "open"
-    """`open` trusts everybody who can reach the port: only for this machine."""
-    jobs: Literal["process", "inline"] = "process"
-    fetch_hosts: str = ""
-    """Hosts, separated by commas, from which predictions may fetch pictures; empty means none."""
-    models_mb: float = 4096
-    """Memory that deployed models may take before idle ones are unloaded."""
-
-    @classmethod
-    def read(cls, environment: Mapping[str, str] | None = None, **given: object) -> "Settings":
-        """From the environment, then from what is `given`. Raises Invalid naming the setting."""
-        found = os.environ if environment is None else environment
-        names = {f"VISEON_{name.upper()}": name for name in cls.model_fields}
-        values: dict[str, object] = {names[k]: v for k, v in found.items() if k in names and v}
-        values |= {name: value for name, value in given.items() if value is not None}
-        try:
-            settings = cls.model_validate(values)
-        except ValidationError as error:
-            raise Invalid.because(error.errors()[0], where="setting ") from error
-        return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The same settings for a child process; empty ones too, lest it inherits others."""
-        said = ((name, "" if value is None else str(value)) for name, value in self)
-        return {f"VISEON_{name.upper()}": value for name, value in said}
 
 
 class House:
@@ -143,8 +101,9 @@ class House:
         jobs = Jobs(catalog, scope, self.launcher, self.probe, dispatcher, now)
         datasets = Datasets(catalog, blobs, now, OpencvImages())
         platform = Platform(
-            blobs=blobs,
+            blobs=guarded(blobs, catalog),
             datasets=datasets,
+            annotations=Annotations(catalog, scope, now),
             curation=Curation(catalog, blobs, OpencvImages(), now),
             recipes=Recipes(catalog, blobs, OpencvImages(), now, partial(publish, datasets)),
             runs=Runs(catalog, blobs, OpencvImages(), now),
@@ -155,6 +114,7 @@ class House:
             streams=Streams(catalog, now, newest=partial(self._hub.newest, scope.workspace)),
             events=Events(catalog, self.event_log(scope)),
             jobs=jobs,
+            storage=Storage(catalog, blobs, now, VersionBooks(), self.uploads(scope)),
             access=Access(self._registry, catalog, scope, now),
         )
         binding = Binding(
@@ -247,6 +207,10 @@ class House:
         )
         return run_stream(parts, stream, on_message=on_message, stopped=stopped)
 
+    def tracing(self) -> AbstractContextManager[None]:
+        """Sends spans where `OTEL_…` says, while the block runs. Raises Unavailable, Invalid."""
+        return exporting(os.environ)
+
     def close(self) -> None:
         """Answer what was accepted, then let go of the models and the database."""
         if "model_server" in vars(self):
@@ -263,7 +227,7 @@ class House:
     def model_server(self) -> ModelServer:
         """The models that answer predictions in this process."""
         pool = Pool(budget_mb=self.settings.models_mb, resident_mb=resident_mb)
-        return ModelServer(OpencvImages(), pool)
+        return ModelServer(OpencvImages(), pool, room_mb=self.settings.pictures_mb)
 
     @cached_property
     def launcher(self) -> Launcher:
@@ -346,6 +310,10 @@ def load(
         path.write_bytes(platform.blobs.get(found.onnx))
         opened = backend.make(options, path)
     return load_model(opened, OpencvImages(), registered=found)
+
+
+images = OpencvImages
+"""Makes what decodes pictures, for those who need no platform."""
 
 
 def now() -> datetime:

@@ -78,9 +78,11 @@ class Project:
         return list(self.platform.datasets.log(self.name, limit=100).items)
 
     def download(
-        self, into: str | Path, *, version: int | None = None, format: str | None = None
+        self, into: str | Path, *, version: int | str | None = None, format: str | None = None
     ) -> Version:
-        """Write a version's files into a folder, byte for byte."""
+        """Write a version's files into a folder, byte for byte: a number, a tag, or the latest."""
+        if isinstance(version, str):
+            version = self.platform.datasets.resolve(self.name, version).number
         return pull(self.platform, self.name, version, into=into, format=format)
 
 

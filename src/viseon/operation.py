@@ -226,10 +226,11 @@ def operation(
 
 
 def operations(service: type) -> Iterator[Operation]:
-    """The operations of a service class, in the order they were written."""
-    for method in vars(service).values():
-        if read := getattr(method, "__operation__", None):
-            yield read()
+    """The operations of a service class in the order they were written; inherited ones last."""
+    for kind in service.__mro__:
+        for method in vars(kind).values():
+            if read := getattr(method, "__operation__", None):
+                yield read()
 
 
 def perform(service: Any, op: Operation, arguments: Mapping[str, Any], report: Report) -> Any:

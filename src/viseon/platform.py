@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from viseon.access import Access
+from viseon.annotations import Annotations
 from viseon.curation import Curation
 from viseon.datasets import Datasets
 from viseon.deployments import Deployments
@@ -12,10 +13,12 @@ from viseon.models import Models
 from viseon.ports import BlobStore
 from viseon.recipes import Recipes
 from viseon.runs import Runs
+from viseon.storage import Storage
 from viseon.streams import Streams
 
 SERVICES: dict[str, type] = {
     "datasets": Datasets,
+    "annotations": Annotations,
     "curation": Curation,
     "recipes": Recipes,
     "runs": Runs,
@@ -24,6 +27,7 @@ SERVICES: dict[str, type] = {
     "streams": Streams,
     "events": Events,
     "jobs": Jobs,
+    "storage": Storage,
     "access": Access,
 }
 """Noun to service. The noun is the URL segment, the SDK attribute and the CLI group."""
@@ -35,6 +39,7 @@ class Platform:
 
     blobs: BlobStore
     datasets: Datasets
+    annotations: Annotations
     curation: Curation
     recipes: Recipes
     runs: Runs
@@ -43,4 +48,5 @@ class Platform:
     streams: Streams
     events: Events
     jobs: Jobs
+    storage: Storage
     access: Access

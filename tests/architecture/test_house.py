@@ -15,7 +15,7 @@ SRC = Path(viseon.__file__).parent
 MODULES = sorted(SRC.rglob("*.py"))
 BROAD = {"jobs/worker.py", "streams/runtime/run.py"}
 """Besides the last HTTP handler, which is registered for Exception rather than catching it."""
-ENVIRONMENT = {"app.py", "cli/main.py", "adapters/launchers/process.py"}
+ENVIRONMENT = {"app.py", "settings.py", "cli/main.py", "adapters/launchers/process.py"}
 
 
 def test_no_module_outgrows_a_sitting():

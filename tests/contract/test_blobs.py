@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from viseon.adapters.blobs import files as files_module
+from viseon.adapters.blobs import stagers
 from viseon.adapters.blobs.files import STALE_S, FileBlobs
 from viseon.schema import Failed, Invalid, NotFound, digest_of
 
@@ -43,8 +43,10 @@ def test_a_file_of_any_size_is_added_whole(blobs, tmp_path, size):
 
 
 @pytest.mark.parametrize("count", [0, 35])
-def test_many_files_are_added_in_order_each_once(blobs, tmp_path, count, monkeypatch):
-    monkeypatch.setattr(files_module, "BATCH", 10)
+@pytest.mark.parametrize("pays", [5, 1000])
+def test_many_files_are_added_in_order_each_once(blobs, tmp_path, count, pays, monkeypatch):
+    monkeypatch.setattr(stagers, "BATCH", 10)
+    monkeypatch.setattr(stagers, "PAYS", pays)
     paths = []
     for n in range(count):
         paths.append(tmp_path / f"{n}")

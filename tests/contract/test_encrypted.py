@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from viseon.adapters.blobs.encrypted import CHUNK, HEADER, TAG, EncryptedBlobs, read_key
 from viseon.adapters.blobs.files import FileBlobs
 from viseon.adapters.blobs.memory import MemoryBlobs
-from viseon.app import House, Settings
+from viseon.app import House
 from viseon.ports import DirectBlobs
 from viseon.schema import Failed, Invalid, digest_of
+from viseon.settings import Settings
 
 KEY = bytes(range(32))
 

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from viseon.app import House, Settings
+from viseon.app import House
 from viseon.cli import build_cli
 from viseon.schema import Annotation, Failed, Invalid, NotFound, Object, Row, canonical_json
 from viseon.schema.recipe import Derivation
+from viseon.settings import Settings
 
 FINGERPRINTS = pytest.StashKey[set[str]]()
 

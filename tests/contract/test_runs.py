@@ -92,7 +92,7 @@ def made(box_model, monkeypatch):
 @pytest.fixture
 def dataset(platform):
     """Twelve labelled pictures: a bright bar where the model of the tests sees its box."""
-    platform.datasets.create(name="bars", classes=("bar",))
+    platform.datasets.create(name="bars", classes=("bar",), near=None)
     rows = []
     for number in range(12):
         x = 10 + 3 * number

@@ -11,9 +11,10 @@ import pytest
 
 from viseon.adapters.blobs import s3 as module
 from viseon.adapters.blobs.s3 import PART, S3Access, S3Bucket
-from viseon.app import House, Settings
+from viseon.app import House
 from viseon.ports import DirectBlobs, RawBlobs
 from viseon.schema import Failed, Invalid, NotFound, Unavailable, digest_of
+from viseon.settings import Settings
 
 
 def keys(s3):

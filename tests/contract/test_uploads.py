@@ -8,13 +8,14 @@ import httpx
 import pytest
 import uvicorn
 
-from viseon.app import House, Settings
+from viseon.app import House
 from viseon.client import connect
 from viseon.client import uploads as client
 from viseon.client.http_blobs import LARGE
 from viseon.rest import create_app
 from viseon.rest import uploads as server
 from viseon.schema import Conflict, Failed, NotFound, Role, TooLarge, Unavailable, digest_of
+from viseon.settings import Settings
 
 MB = 1 << 20
 
@@ -277,7 +278,7 @@ def test_an_address_is_given_only_to_those_who_ask(on_s3, listening):
 
 
 def test_a_store_that_hands_out_wrong_bytes_is_noticed_by_the_client(on_s3, listening, tmp_path):
-    blobs = on_s3.platform().blobs
+    blobs = on_s3._blobs("default")
     digest = blobs.put(b"picture")
     (tmp_path / "other").write_bytes(b"forgery")
     blobs.keep(digest, tmp_path / "other")

@@ -13,8 +13,9 @@ import cv2
 import httpx
 import pytest
 
-from viseon.app import House, Settings
+from viseon.app import House
 from viseon.schema import StreamState
+from viseon.settings import Settings
 
 pytestmark = pytest.mark.e2e
 SECONDS = 40

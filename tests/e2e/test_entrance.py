@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from viseon.app import House, Settings
+from viseon.app import House
+from viseon.settings import Settings
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "entrance-people.yaml"
 

@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
-from viseon.app import House, Settings
+from viseon.app import House
 from viseon.schema import StreamState
+from viseon.settings import Settings
 
 YAML = """
 stream: hall

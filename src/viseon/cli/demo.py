@@ -34,8 +34,9 @@ def add_demo(cli: typer.Typer) -> None:
         train: bool = typer.Option(False, help="Train the model here first: viseon[train]."),
     ) -> None:
         """See it work: a street with known truth, a live page, events traced to their origin."""
-        from viseon.app import House, Settings  # the server's libraries load only when used
+        from viseon.app import House  # the server's libraries load only when used
         from viseon.demo import register
+        from viseon.settings import Settings
 
         if out is not None and not headless:
             raise Invalid("out: only the headless demo writes files", fix="add --headless")

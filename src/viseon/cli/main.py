@@ -9,15 +9,20 @@ import typer
 
 from viseon import __version__
 from viseon.cli.data import add_data
+from viseon.cli.deletion import add_deletion
 from viseon.cli.demo import add_demo
 from viseon.cli.deploy import add_deploy
+from viseon.cli.find import add_find
 from viseon.cli.health import add_health
+from viseon.cli.history import add_history
 from viseon.cli.models import add_models
 from viseon.cli.plumbing import Opened, add_plumbing
 from viseon.cli.recipes import add_derive
 from viseon.cli.serve import add_serve
+from viseon.cli.share import add_share
 from viseon.cli.track import add_track
 from viseon.cli.train import add_train
+from viseon.cli.verify import add_verify
 from viseon.cli.watch import add_events, add_watch
 from viseon.cli.worker import add_worker
 from viseon.client import connect
@@ -74,7 +79,12 @@ def build_cli(opened: Opened) -> typer.Typer:
             raise typer.Exit
 
     add_data(cli, opened)
+    add_find(cli, opened)
+    add_history(cli, opened)
+    add_verify(cli, opened)
+    add_share(cli, opened)
     add_health(cli, opened)
+    add_deletion(cli, opened)
     add_derive(cli, opened)
     add_train(cli, opened)
     add_deploy(cli, opened)

@@ -32,6 +32,7 @@ class Bar:
     """A progress bar on stderr; silent when nobody watches."""
 
     def __init__(self) -> None:
+        self.stage = ""
         self._drawn = 0.0
         self._visible = sys.stderr.isatty()
 
@@ -54,6 +55,7 @@ class Bar:
 
     def __call__(self, done: float, stage: str = "") -> None:
         """`done` from 0 to 1."""
+        self.stage = stage
         now = time.monotonic()
         if not self._visible or (now - self._drawn < 0.1 and done < 1):  # noqa: PLR2004
             return

@@ -51,7 +51,8 @@ def add_track(cli: typer.Typer) -> None:
 
 
 def _run(document: dict[str, Any], model: str, classes: Path | None) -> None:
-    from viseon.app import House, Settings  # the store's libraries load only when used
+    from viseon.app import House  # the store's libraries load only when used
+    from viseon.settings import Settings
 
     path = Path(model)
     if path.suffix != ".onnx" and not path.exists():

@@ -60,7 +60,8 @@ def add_events(group: typer.Typer, opened: Opened) -> None:
 
 
 def _run_here(stream: Stream) -> Status:
-    from viseon.app import House, Settings  # the store's libraries load only when used
+    from viseon.app import House  # the store's libraries load only when used
+    from viseon.settings import Settings
 
     stopping = False
 

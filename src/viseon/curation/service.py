@@ -126,7 +126,8 @@ class Curation:
                         f"dataset {dataset!r} has no version {number}",
                         fix=f"its versions: viseon log {dataset}",
                     )
-            samples = list(records.samples.rows(dataset, version=number))
+            rows = records.samples.rows(dataset, version=number)
+            samples = [s for s in rows if not s.erased]
             digests = {s.annotation for s in samples if s.annotation}
             annotations = records.samples.annotations(digests)
         classes = current.classes if version is None else version.classes

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from typing import Protocol
 
 from viseon.datasets import manifest
 from viseon.datasets.groups import Newcomer, groups, nearest
 from viseon.datasets.split import Decision, decide
-from viseon.ports import BlobStore, Images, Records
+from viseon.ports import Images, Records
 from viseon.schema import (
     Certificate,
     Clock,
@@ -28,6 +29,14 @@ MOST_QUARANTINED = 1000
 _THREADS = 2
 
 
+class Bytes(Protocol):
+    """Anything that files can be read from by their digest."""
+
+    def get(self, digest: Digest) -> bytes:
+        """The bytes. Raises a ViseonError where they are gone or damaged."""
+        ...
+
+
 def key(dataset: str, number: int) -> str:
     """Where the catalog keeps a version and its certificate."""
     return f"{dataset}@{number:08d}"
@@ -43,7 +52,7 @@ def version_of(records: Records, dataset: str, number: int) -> Version:
     return found
 
 
-def look_at(blobs: BlobStore, images: Images, digests: Sequence[Digest]) -> dict[Digest, bytes]:
+def look_at(blobs: Bytes, images: Images, digests: Sequence[Digest]) -> dict[Digest, bytes]:
     """The perceptual hash of each file; empty where there is no picture or nothing on it."""
 
     def look(digest: Digest) -> bytes:
@@ -64,13 +73,12 @@ def settle(records: Records, dataset: Dataset) -> Decision:
     tallies = records.kinship.tallies(n.annotation for n in newcomers if n.annotation)
     found = groups(records, dataset, newcomers)
     decision = decide(found, counts, balance, tallies, dataset.ratios)
-    records.samples.assign(dataset.name, decision.splits)
+    chosen = decision.splits
+    homes = {h: chosen[n.filename] for n in newcomers if n.filename in chosen for h in n.homes}
+    del newcomers, tallies, found  # there may be millions
+    records.samples.assign(dataset.name, chosen)
     records.samples.hold(dataset.name, decision.held)
-    records.kinship.settle(
-        dataset.name,
-        {h: decision.splits[n.filename] for n in newcomers if n.filename in decision.splits
-         for h in n.homes},
-    )  # fmt: skip
+    records.kinship.settle(dataset.name, homes)
     return decision
 
 
@@ -137,7 +145,7 @@ def _standing(records: Records, dataset: Dataset) -> tuple[dict[str, int], Balan
         return {}, {}
     version = version_of(records, dataset.name, dataset.head)
     certificate = records.seek(Certificate, key(dataset.name, dataset.head))
-    if certificate is None:
+    if certificate is None or version.erased:
         return version.splits, records.kinship.balance(dataset.name, dataset.head)
     return version.splits, certificate.balance
 
@@ -207,7 +215,7 @@ def _closest(
     } <= there  # fmt: skip
     again = parent is None or parent.near != dataset.near or lost
     left = looks if again else [look for look in looks if look[0] in fresh]
-    found = nearest(left, looks)
+    found = nearest(left, looks, threshold=dataset.near)
     best = None if lost else known
     if found is not None and (best is None or found[2] < best.bits):
         i, j, bits = found

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from viseon.ports.kinship import Home
 from viseon.schema import Dataset, Digest, Sample, Split
 from viseon.vision.phash import VIEWS, WORDS, near
 
-NEAREST = 48
+NEAREST = 24
 """Bits up to which the nearest pair across splits is looked for."""
 
 _BLOCK = 256
@@ -52,12 +53,15 @@ class Newcomer:
             yield self.camera, self.at_us
 
 
+_UNCLAIMED: Mapping[Split, str] = MappingProxyType({})
+
+
 @dataclass(slots=True)
 class Group:
     """Newcomers that must share a split, and the splits that claim them, each with a reason."""
 
     members: list[Newcomer] = field(default_factory=list)
-    claims: dict[Split, str] = field(default_factory=dict)
+    claims: Mapping[Split, str] = field(default_factory=lambda: _UNCLAIMED)
 
 
 def groups(records: Records, dataset: Dataset, newcomers: Sequence[Newcomer]) -> list[Group]:
@@ -73,14 +77,21 @@ def groups(records: Records, dataset: Dataset, newcomers: Sequence[Newcomer]) ->
     for index, newcomer in enumerate(newcomers):
         found.setdefault(chains.root(index), Group()).members.append(newcomer)
     for index, split, why in claims:
-        found[chains.root(index)].claims.setdefault(split, why)
+        group = found[chains.root(index)]
+        group.claims = {split: why, **group.claims}
     return list(found.values())
 
 
 def nearest(
-    looks: Sequence[tuple[Digest, Split, bytes]], others: Sequence[tuple[Digest, Split, bytes]]
+    looks: Sequence[tuple[Digest, Split, bytes]],
+    others: Sequence[tuple[Digest, Split, bytes]],
+    *,
+    threshold: int | None,
 ) -> tuple[int, int, int] | None:
-    """(i, j, bits) of the most alike pair of `looks[i]` and `others[j]` in different splits."""
+    """(i, j, bits) of the most alike pair of `looks[i]` and `others[j]` in different splits.
+
+    Pairs further apart than `NEAREST` bits, or than the dataset's threshold, are not looked for.
+    """
     best: tuple[int, int, int] | None = None
     if not looks or not others:
         return None
@@ -88,7 +99,7 @@ def nearest(
     splits = np.array([split for _, split, _ in others])
     for start in range(0, len(looks), _BLOCK):
         block = looks[start : start + _BLOCK]
-        limit = NEAREST if best is None else best[2] - 1
+        limit = max(NEAREST, threshold or 0) if best is None else best[2] - 1
         rows = near(_stacked([hash for _, _, hash in block]), right, threshold=max(limit, 0))
         apart = np.array([split for _, split, _ in block])[rows[:, 0]] != splits[rows[:, 1]]
         rows = rows[apart]

@@ -2,20 +2,24 @@
 
 from itertools import islice
 
+from viseon.datasets.books import check_free
 from viseon.datasets.freeze import freeze, key, settle, version_of
 from viseon.ports import Records
 from viseon.schema import (
     Certificate,
     Clock,
-    Conflict,
     Dataset,
+    Invalid,
     Name,
+    NotFound,
     Noun,
     Quarantined,
     Version,
 )
 
 BATCH = 1000
+LATEST = "latest"
+"""What every dataset calls its newest version."""
 
 
 class Status(Noun):
@@ -43,28 +47,34 @@ def status(records: Records, dataset: Dataset) -> Status:
 
 
 def revert(records: Records, dataset: Dataset, number: int) -> None:
-    """Make the working area what a version holds; committing it gives the same fingerprint."""
+    """Make the working area what a version holds; committing it gives the same fingerprint.
+
+    Erased samples do not come back.
+    """
     version = version_of(records, dataset.name, number)
     names = [c.filename for c in records.samples.changes(dataset.name, number, None)]
     for start in range(0, len(names), BATCH):
         batch = names[start : start + BATCH]
         then = records.samples.some(dataset.name, batch, version=number)
         records.samples.remove(dataset.name, batch)
-        records.samples.add(dataset.name, then)
+        records.samples.add(dataset.name, (s for s in then if not s.erased))
     if dataset.classes != version.classes:
         records.put(dataset.name, dataset.model_copy(update={"classes": version.classes}))
 
 
 def fork(records: Records, version: Version, name: str, now: Clock) -> Version:
-    """A new dataset whose first version is this one: equal rows, splits and fingerprint."""
-    if records.seek(Dataset, name) is not None:
-        raise Conflict(f"dataset {name!r} already exists", fix="choose another name")
+    """A new dataset whose first version is this one: equal rows, splits and fingerprint.
+
+    Erased samples are left out.
+    """
+    check_free(records, name)
     origin = records.get(Dataset, version.dataset)
     copy = origin.model_copy(
         update={"name": name, "classes": version.classes, "head": 0, "created": now()}
     )
     records.put(name, copy)
-    rows = records.samples.rows(version.dataset, version=version.number)
+    all_rows = records.samples.rows(version.dataset, version=version.number)
+    rows = (s for s in all_rows if not s.erased)
     while batch := list(islice(rows, BATCH)):
         records.samples.add(name, batch)
     decision = settle(records, copy)
@@ -73,6 +83,8 @@ def fork(records: Records, version: Version, name: str, now: Clock) -> Version:
 
 def tag(records: Records, dataset: str, number: int, name: str) -> Version:
     """Give a version a name that no other version of the dataset has."""
+    if name == LATEST or name.isdigit():
+        raise Invalid(f"tag: {name!r} always means a version already", fix="a word, such as golden")
     version = version_of(records, dataset, number)
     for other in records.find(Version, prefix=f"{dataset}@"):
         if name in other.tags and other.number != number:
@@ -82,3 +94,28 @@ def tag(records: Records, dataset: str, number: int, name: str) -> Version:
     tagged = version.model_copy(update={"tags": tags})
     records.put(key(dataset, number), tagged)
     return tagged
+
+
+def resolve(records: Records, dataset: str, ref: str) -> Version:
+    """The version that a number, a tag or `latest` means. Raises NotFound that says what there is.
+
+    A number costs one look-up, a tag as many as there are versions.
+    """
+    if ref.isdigit():
+        return version_of(records, dataset, int(ref))
+    head = records.get(Dataset, dataset).head
+    if head == 0:
+        raise NotFound(
+            f"dataset {dataset!r} has no version yet", fix=f'viseon commit {dataset} -m "first"'
+        )
+    if ref == LATEST:
+        return version_of(records, dataset, head)
+    tags: set[str] = set()
+    for version in records.find(Version, prefix=f"{dataset}@", newest_first=True):
+        if ref in version.tags:
+            return version
+        tags.update(version.tags)
+    raise NotFound(
+        f"no version of {dataset!r} is tagged {ref!r}",
+        fix=f"its tags: {', '.join(sorted(tags))}" if tags else f"viseon tag {dataset} {ref}",
+    )

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from viseon.ports import Records
 from viseon.schema import Digest, Invalid, Noun, Sample, Task, canonical_json
 
 
@@ -29,6 +30,20 @@ def fingerprint(chunks: Iterable[bytes]) -> Digest:
     for chunk in chunks:
         hasher.update(chunk)
     return hasher.hexdigest()
+
+
+def labels(records: Records, dataset: str, number: int) -> Iterator[bytes]:
+    """The canonical JSON of each annotation of a version, on its own line, each once."""
+    seen: set[Digest] = set()
+    batch: list[Digest] = []
+    for sample in records.samples.rows(dataset, version=number):
+        if sample.annotation and sample.annotation not in seen:
+            seen.add(sample.annotation)
+            batch.append(sample.annotation)
+        if len(batch) == 1000:
+            yield from (a.content + b"\n" for a in records.samples.annotations(batch).values())
+            batch.clear()
+    yield from (a.content + b"\n" for a in records.samples.annotations(batch).values())
 
 
 def header_of(file: BinaryIO) -> Header:

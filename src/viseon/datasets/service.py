@@ -1,28 +1,29 @@
 """Datasets: create, add, commit, look back."""
 
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Annotated, TypeVar
 
 from pydantic import Field
 
-from viseon.datasets.freeze import freeze, key, look_at, settle, version_of, written
+from viseon.datasets.adopt import MadeOf, adopt, glance
+from viseon.datasets.books import admitted, check_free, delete, restore
+from viseon.datasets.comparing import Comparing
+from viseon.datasets.freeze import freeze, look_at, settle, version_of
 from viseon.datasets.history import Status, fork, revert, status
-from viseon.datasets.history import tag as name_version
 from viseon.datasets.incoming import read_rows
-from viseon.datasets.verify import Verification, verify
+from viseon.datasets.looking import Looking, Number, page_of
+from viseon.datasets.query.ask import Count, asked_for
 from viseon.operation import Limit, operation
 from viseon.ports import BlobStore, Catalog, Images, Records
 from viseon.schema import (
     Added,
     Annotation,
-    Certificate,
     Change,
     Clock,
     Conflict,
     Dataset,
+    Deleted,
     Diff,
     Digest,
     Filename,
@@ -39,14 +40,16 @@ from viseon.schema import (
 
 T = TypeVar("T")
 LOOKS = 500
-"""Files looked at between two writes."""
+"""Files looked at between two writes, and at most while they are added."""
 
 Near = Annotated[int, Field(ge=0, lt=64)] | None
-Number = Annotated[int, Field(ge=1)]
-"""Versions count from 1."""
+COPIES = 16
+"""Bits that tell copies from strangers even before one fixed camera: there frames with other people
+in them differ in 20 and more, re-encoded, resized, brightened and slightly cropped ones in fewer.
+"""
 
 
-class Datasets:
+class Datasets(Comparing, Looking):
     """Collections of samples and their versions."""
 
     def __init__(
@@ -62,7 +65,7 @@ class Datasets:
         """All datasets, by name."""
         with self._catalog.read() as records:
             found = records.find(Dataset, after=cursor, limit=limit + 1)
-        return _page(found, limit, [d.name for d in found])
+        return page_of(found, limit, [d.name for d in found])
 
     @operation("POST", "/datasets", needs=Role.EDITOR)
     def create(
@@ -72,14 +75,15 @@ class Datasets:
         task: Task = Task.DETECT,
         classes: tuple[str, ...] = (),
         ratios: Ratios | None = None,
-        near: Near = None,
+        near: Near = COPIES,
         gap_s: Annotated[float, Field(ge=0)] = 30.0,
     ) -> Dataset:
         """Create an empty dataset; `ratios` says how samples spread over train, val and test.
 
         Files with equal bytes, of one `session` or `video`, or taken by one camera within `gap_s`
         seconds share a split. So do look-alikes, whose perceptual hashes differ in at most `near`
-        of 128 bits (26 finds copies that were re-encoded, resized or cropped a little).
+        of 128 bits: 16 finds copies that were re-encoded, resized, brightened or cropped a little,
+        26 nearly all of them, but also different moments before a fixed camera. None: no looking.
         """
         _distinct(classes)
         if ratios is not None and not any(ratios.values()):
@@ -90,10 +94,24 @@ class Datasets:
         if ratios is not None:
             dataset = dataset.model_copy(update={"ratios": ratios})
         with self._catalog.transaction() as records:
-            if records.seek(Dataset, name) is not None:
-                raise Conflict(f"dataset {name!r} already exists", fix="choose another name")
+            check_free(records, name)
             records.put(name, dataset)
         return dataset
+
+    @operation("DELETE", "/datasets/{dataset}", needs=Role.EDITOR)
+    def delete(self, dataset: Name, *, force: bool = False) -> Deleted:
+        """Put a dataset aside; `restore` brings it back until a collection removes it for good.
+
+        Refused where models or runs learned from it, unless `force`: then their past is lost too.
+        """
+        with self._catalog.transaction() as records:
+            return delete(records, dataset, self._now, force=force)
+
+    @operation("POST", "/datasets/{dataset}/restoration", needs=Role.EDITOR)
+    def restore(self, dataset: Name) -> Dataset:
+        """Bring a deleted dataset back, with all its versions."""
+        with self._catalog.transaction() as records:
+            return restore(records, dataset)
 
     @operation("GET", "/datasets/{dataset}", needs=Role.VIEWER)
     def get(self, dataset: Name) -> Dataset:
@@ -124,20 +142,45 @@ class Datasets:
             current = records.get(Dataset, dataset)
             with self._blobs.open(rows) as file:
                 samples = read_rows(file, current, self._blobs, records.samples)
-                added = records.samples.add(dataset, samples)
+                added = records.samples.add(dataset, admitted(records, samples))
         self._blobs.delete(rows)  # it was only the envelope
-        self._look(dataset)
+        self._look(dataset, most=LOOKS)
         return added
 
     @operation("GET", "/datasets/{dataset}/samples", needs=Role.VIEWER)
     def samples(
-        self, dataset: Name, *, version: Number | None = None, cursor: str = "", limit: Limit = 100
+        self,
+        dataset: Name,
+        *,
+        version: Number | None = None,
+        where: str = "",
+        view: str = "",
+        cursor: str = "",
+        limit: Limit = 100,
     ) -> Page[Sample]:
-        """The samples of a version, or of the working area, by filename."""
+        """The samples of a version, or of the working area, by filename.
+
+        `where` is an expression such as `split == "val" and count("person") >= 3`, `view` the name
+        of a saved one; with both, samples must match both.
+        """
         with self._catalog.read() as records:
             _check(records, dataset, version)
-            found = records.samples.page(dataset, version=version, after=cursor, limit=limit + 1)
-        return _page(found, limit, [s.filename for s in found])
+            asked = asked_for(records, dataset, where=where, view=view)
+            found = records.samples.page(
+                dataset, version=version, after=cursor, limit=limit + 1, where=asked
+            )
+        return page_of(found, limit, [s.filename for s in found])
+
+    @operation("GET", "/datasets/{dataset}/count", needs=Role.VIEWER)
+    def count(
+        self, dataset: Name, *, version: Number | None = None, where: str = "", view: str = ""
+    ) -> Count:
+        """How many samples of a version, or of the working area, match; in all and by split."""
+        with self._catalog.read() as records:
+            _check(records, dataset, version)
+            asked = asked_for(records, dataset, where=where, view=view)
+            splits = records.samples.count(dataset, version=version, where=asked)
+        return Count(total=sum(splits.values()), splits=splits)
 
     @operation("GET", "/datasets/{dataset}/sample", needs=Role.VIEWER)
     def sample(self, dataset: Name, *, filename: Filename, version: Number | None = None) -> Sample:
@@ -181,33 +224,11 @@ class Datasets:
                 )
             return freeze(records, current, decision, message, self._now)
 
-    @operation("GET", "/datasets/{dataset}/versions", needs=Role.VIEWER)
-    def log(self, dataset: Name, *, cursor: str = "", limit: Limit = 20) -> Page[Version]:
-        """The versions, newest first."""
-        with self._catalog.read() as records:
-            records.get(Dataset, dataset)
-            found = records.find(
-                Version, prefix=f"{dataset}@", after=cursor, limit=limit + 1, newest_first=True
-            )
-        return _page(found, limit, [key(dataset, v.number) for v in found])
-
-    @operation("GET", "/datasets/{dataset}/versions/{number}", needs=Role.VIEWER)
-    def version(self, dataset: Name, number: Number) -> Version:
-        """One version."""
-        with self._catalog.read() as records:
-            return version_of(records, dataset, number)
-
     @operation("GET", "/datasets/{dataset}/status", needs=Role.VIEWER)
     def status(self, dataset: Name) -> Status:
         """What a commit would freeze now, and who is quarantined."""
         with self._catalog.read() as records:
             return status(records, records.get(Dataset, dataset))
-
-    @operation("PUT", "/datasets/{dataset}/versions/{number}/tags", needs=Role.EDITOR)
-    def tag(self, dataset: Name, number: Number, *, tag: Name) -> Version:
-        """Name a version, such as `golden`; the name leaves any other version of the dataset."""
-        with self._catalog.transaction() as records:
-            return name_version(records, dataset, number, tag)
 
     @operation("POST", "/datasets/{dataset}/versions/{number}/reverts", needs=Role.EDITOR)
     def revert(self, dataset: Name, number: Number) -> Status:
@@ -221,6 +242,34 @@ class Datasets:
         """A new dataset that begins as this version: equal rows, splits and fingerprint."""
         with self._catalog.transaction() as records:
             return fork(records, version_of(records, dataset, number), name, self._now)
+
+    @operation("POST", "/datasets/{dataset}/adoption", needs=Role.EDITOR)
+    def adopt(  # noqa: PLR0913 (one per fact)
+        self,
+        dataset: Name,
+        *,
+        manifest: Digest,
+        annotations: Digest,
+        message: str = "",
+        ratios: Ratios | None = None,
+        near: Near = None,
+        gap_s: Annotated[float, Field(ge=0)] = 30.0,
+    ) -> Version:
+        """A new dataset that begins as a version made elsewhere: equal rows, splits, fingerprint.
+
+        `manifest` and `annotations` are blobs as the operations of those names give them; the files
+        that the manifest names are uploaded before. All or nothing.
+        """
+        header, digests = glance(self._blobs, manifest)
+        if near is not None:
+            self._see(digests)
+        made = Dataset(
+            name=dataset, task=header.task, classes=header.classes, near=near, gap_s=gap_s,
+            ratios=ratios or Dataset.model_fields["ratios"].default, created=self._now(),
+        )  # fmt: skip
+        made_of = MadeOf(manifest, annotations, message)
+        with self._catalog.transaction() as records:
+            return adopt(records, made, self._blobs, made_of, self._now)
 
     @operation("GET", "/datasets/{dataset}/diff", needs=Role.VIEWER)
     def diff(
@@ -249,59 +298,27 @@ class Datasets:
             dataset=dataset, old=old, new=new, **totals, changes=tuple(shown[:limit]), next=more
         )
 
-    @operation("GET", "/datasets/{dataset}/versions/{number}/manifest", needs=Role.VIEWER)
-    def manifest(self, dataset: Name, number: Number) -> Digest:
-        """The digest of a blob that holds the manifest: it is the version's fingerprint."""
-        with self._catalog.read() as records:
-            version = version_of(records, dataset, number)
-            if version.fingerprint not in self._blobs:
-                self._store(written(records, version, number))
-        return version.fingerprint
-
-    @operation("GET", "/datasets/{dataset}/versions/{number}/annotations", needs=Role.VIEWER)
-    def annotations(self, dataset: Name, number: Number) -> Digest:
-        """The digest of a blob with the canonical JSON of each annotation on its own line."""
-        with self._catalog.read() as records:
-            version_of(records, dataset, number)
-            return self._store(_annotations(records, dataset, number))
-
-    @operation("GET", "/datasets/{dataset}/versions/{number}/certificate", needs=Role.VIEWER)
-    def certificate(self, dataset: Name, number: Number) -> Certificate:
-        """What was checked so that nothing leaks from one split into another."""
-        with self._catalog.read() as records:
-            version_of(records, dataset, number)
-            return records.get(Certificate, key(dataset, number))
-
-    @operation("GET", "/datasets/{dataset}/versions/{number}/verification", needs=Role.VIEWER)
-    def verify(self, dataset: Name, number: Number) -> Verification:
-        """Check every byte, label and split of a version against its fingerprint and certificate.
-
-        Nothing is believed: manifest, files and looks are read and computed again.
-        """
-        with self._catalog.read() as records:
-            version = version_of(records, dataset, number)
-            certificate = records.seek(Certificate, key(dataset, number))
-            return verify(records, version, certificate, self._blobs, self._images)
-
-    def _look(self, dataset: str) -> None:
-        """See newcomers before anybody waits for a commit."""
+    def _look(self, dataset: str, most: int | None = None) -> None:
+        """See newcomers, unless there are more than `most`: those wait for the commit."""
         if self._images is None:
             return
         with self._catalog.read() as records:
             if records.get(Dataset, dataset).near is None:
                 return
-            unseen = records.kinship.unseen(s.digest for s in records.samples.pending(dataset))
+            pending = [s.digest for s in records.samples.pending(dataset)]
+        self._see(pending, most)
+
+    def _see(self, digests: Iterable[Digest], most: int | None = None) -> None:
+        if self._images is None:
+            return
+        with self._catalog.read() as records:
+            unseen = records.kinship.unseen(digests)
+        if most is not None and len(unseen) > most:
+            return
         for start in range(0, len(unseen), LOOKS):
             looks = look_at(self._blobs, self._images, unseen[start : start + LOOKS])
             with self._catalog.transaction() as records:
                 records.kinship.see(looks)
-
-    def _store(self, chunks: Iterator[bytes]) -> Digest:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "blob"
-            with path.open("wb") as file:
-                file.writelines(chunks)
-            return self._blobs.add(path)
 
 
 def _check(records: Records, dataset: str, number: int | None) -> None:
@@ -317,24 +334,7 @@ def _differs(records: Records, dataset: Dataset) -> bool:
     return any(True for _ in records.samples.changes(dataset.name, dataset.head, None, limit=1))
 
 
-def _annotations(records: Records, dataset: str, number: int) -> Iterator[bytes]:
-    seen: set[Digest] = set()
-    batch: list[Digest] = []
-    for sample in records.samples.rows(dataset, version=number):
-        if sample.annotation and sample.annotation not in seen:
-            seen.add(sample.annotation)
-            batch.append(sample.annotation)
-        if len(batch) == 1000:
-            yield from (a.content + b"\n" for a in records.samples.annotations(batch).values())
-            batch.clear()
-    yield from (a.content + b"\n" for a in records.samples.annotations(batch).values())
-
-
 def _distinct(classes: tuple[str, ...]) -> None:
     twice = [name for name, n in Counter(classes).items() if n > 1 or not name.strip()]
     if twice:
         raise Invalid(f"classes: {twice[0]!r} is empty or named twice", fix="name each class once")
-
-
-def _page(found: list[T], limit: int, keys: list[str]) -> Page[T]:
-    return Page(items=tuple(found[:limit]), next=keys[limit - 1] if len(found) > limit else None)

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from viseon.datasets.groups import Group
-from viseon.schema import SPLITS, Digest, Ratios, Split, digest_of
+from viseon.schema import SPLITS, Digest, Ratios, Split
 
 Tallies = Mapping[Digest, Mapping[str, int]]
 """Objects of each class, by annotation."""
@@ -63,7 +64,11 @@ def _spread(
     ratios: Ratios,
     decided: dict[str, Split],
 ) -> None:
-    weights = [_weight(group, tallies) for group in free]
+    known: dict[tuple[tuple[str, int], ...], Counter[str]] = {}  # a million groups, few weights
+    weights = []
+    for group in free:
+        weight = _weight(group, tallies)
+        weights.append(known.setdefault(tuple(weight.items()), weight))
     total = _sum([*have.values(), *weights])
     whole = sum(ratios.values())
     wanted = {
@@ -87,11 +92,11 @@ def _order(free: list[Group], weights: list[Counter[str]]) -> Iterable[int]:
     """Groups of the rarest class first; among those, by what their bytes say."""
     left = _sum(weights)
 
-    def rank(index: int) -> tuple[int, str, str]:
+    def rank(index: int) -> tuple[int, str, bytes]:
         classes = [name for name in weights[index] if name]
         rarest = min(classes, key=lambda name: (left[name], name), default="")
         first = min(n.digest for n in free[index].members)
-        return (left[rarest] if rarest else left[""] + 1, rarest, digest_of(first.encode()))
+        return (left[rarest] if rarest else left[""] + 1, rarest, sha256(first.encode()).digest())
 
     return sorted(range(len(free)), key=rank)
 

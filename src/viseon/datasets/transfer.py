@@ -1,19 +1,20 @@
 """Folders into datasets and versions into folders, on any platform, near or far."""
 
-import hashlib
 import io
 import os
-import secrets
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from viseon import plugins
+from viseon.datasets.archive import is_archive, unpacked
+from viseon.datasets.content import check_names, task_of
 from viseon.datasets.incoming import check_classes
 from viseon.datasets.manifest import header_of, samples_of
+from viseon.datasets.materialise import Link, Target, choose, materialise, write
+from viseon.datasets.recognise import format_for
 from viseon.datasets.service import Datasets
 from viseon.ports import BlobStore, Format, LabelledFile
 from viseon.schema import (
@@ -27,17 +28,23 @@ from viseon.schema import (
     NotFound,
     Row,
     Sample,
+    Task,
     Version,
     canonical_json,
     digest_of,
 )
 
 T = TypeVar("T")
+Options = Mapping[str, Any]
 Progress = Callable[[float, str], None]
 """How much is done, from 0 to 1, and what is being done."""
 
-THREADS = 8
-CHUNK = 1 << 20
+STAGES: dict[Link, str] = {
+    "copy": "copies",
+    "hardlink": "hard links to the store, read-only",
+    "reflink": "clones that share the store's blocks",
+}
+"""What `progress` hears while files are written."""
 
 
 class Place(Protocol):
@@ -54,31 +61,45 @@ class Place(Protocol):
         ...
 
 
-def import_folder(
+def import_folder(  # noqa: PLR0913 (one per fact)
     platform: Place,
     folder: str | Path,
     *,
     dataset: str,
     format: str | None = None,
+    options: Options = {},  # noqa: B006 (read only)
     classes: tuple[str, ...] | None = None,
     progress: Progress | None = None,
 ) -> Added:
     """Put everything in `folder` into the working area of `dataset`, creating it if need be.
 
-    The format is recognised unless named. `classes` fixes the classes of a new dataset and their
-    order. Files are hashed here; only bytes the platform lacks are sent. All is checked before
-    anything is added. Raises Invalid that names the file at fault and the fix.
+    `folder` may be an archive: zip or tar. The format is recognised unless named; `options` are
+    that format's. A new dataset gets the task that its labels are for; `classes` fixes its classes
+    and their order. Files are hashed here; only bytes the platform lacks are sent. All is checked
+    before anything is added. Raises Invalid that names the file at fault and the fix.
     """
     root = Path(folder).expanduser()
+    if root.is_file():
+        if not is_archive(root):
+            raise Invalid(f"{root} is a file", fix="name its folder, or a .zip or .tar.gz of it")
+        with unpacked(root) as inner:
+            return import_folder(
+                platform, inner, dataset=dataset, format=format, options=options,
+                classes=classes, progress=progress,
+            )  # fmt: skip
     if not root.is_dir():
         raise NotFound(f"there is no folder {root}", fix="check the path")
     say = progress or _silence
-    contents = _format(root, format).read(root)
+    contents = format_for(root, format, options).read(root)
     say(0.0, "reading")
     files = list(contents.files)
     if not files:
         raise Invalid(f"{root}: there are no pictures in it", fix="check the path")
-    target = _target(platform, dataset, contents.classes if classes is None else classes)
+    check_names(files)
+    target = _target(
+        platform, dataset, contents.classes if classes is None else classes,
+        contents.task or task_of(files),
+    )  # fmt: skip
     for file in files:
         if file.annotation is not None:
             check_classes(file.filename, file.annotation, target)
@@ -96,45 +117,63 @@ def import_folder(
     return added
 
 
-def pull(
+def pull(  # noqa: PLR0913 (one per fact)
     platform: Place,
     dataset: str,
     version: int | None = None,
     *,
     into: str | Path,
     format: str | None = None,
+    options: Options = {},  # noqa: B006 (read only)
+    link: Link = "auto",
     progress: Progress | None = None,
 ) -> Version:
     """Write a version's files into a folder, byte for byte; the latest when `version` is None.
 
-    Files get their names; the manifest and the annotations go to `.viseon/`. With `format`, files
-    and annotations are laid out in that format instead. A pull that was interrupted goes on where
-    it stopped. Raises Failed when any byte differs from what the version promises.
+    Files get their names; manifest, annotations and certificate go to `.viseon/`. With `format`,
+    files and annotations are laid out in that format instead; `options` are that format's. Erased
+    samples are left out; the manifest lists them. A pull that was interrupted goes on where it
+    stopped. From a store on this machine files are cloned, hard-linked (then they are read-only)
+    or copied, as `link` says or the disk can; `progress` tells which. Raises Failed when any byte
+    differs from what the version promises.
     """
     root = Path(into).expanduser()
     number = version or platform.datasets.get(dataset).head
     found = platform.datasets.version(dataset, number or 1)
     manifest = platform.blobs.get(platform.datasets.manifest(dataset, found.number))
-    if digest_of(manifest) != found.fingerprint:
+    if digest_of(manifest) != found.manifest:
         raise Failed(f"the manifest of {found.ref} is not what its fingerprint promises")
     labels = platform.blobs.get(platform.datasets.annotations(dataset, found.number))
     if format is None:
-        _pull_plain(platform.blobs, manifest, labels, root, progress or _silence)
+        books = (manifest, labels, _certificate(platform, found))
+        _pull_plain(platform.blobs, books, root, link, progress or _silence)
     else:
-        writer: Format = plugins.find("format", format).make({})
+        writer: Format = plugins.find("format", format).make(options)
         _pull_as(platform.blobs, (manifest, labels), root, writer, progress or _silence)
     return found
 
 
+def _certificate(platform: Place, version: Version) -> bytes:
+    """Its canonical JSON: `sha256sum` of it is what the version says; empty where there is none."""
+    if version.certificate is None:
+        return b""
+    return canonical_json(platform.datasets.certificate(version.dataset, version.number))
+
+
 def _pull_plain(
-    blobs: BlobStore, manifest: bytes, labels: bytes, root: Path, say: Progress
+    blobs: BlobStore, version: tuple[bytes, bytes, bytes], root: Path, link: Link, say: Progress
 ) -> None:
+    manifest, labels, certificate = version
     _, samples = _parsed(manifest)
-    _fetch(blobs, [(root / sample.filename, sample.digest) for sample in samples], say)
+    targets = [(root / s.filename, s.digest) for s in samples if not s.erased]
+    _fetch(blobs, targets, root, link, say)
     aside = root / ".viseon"
     aside.mkdir(parents=True, exist_ok=True)
-    for name, data in (("annotations", labels), ("manifest", manifest)):
-        _write(aside / f"{name}.jsonl", io.BytesIO(data), digest_of(data))
+    named = {"annotations.jsonl": labels, "manifest.jsonl": manifest}
+    if certificate:
+        named["certificate.json"] = certificate
+    for name, data in named.items():
+        write(aside / name, io.BytesIO(data), digest_of(data))
 
 
 def _pull_as(
@@ -143,13 +182,15 @@ def _pull_as(
     if root.exists() and any(root.iterdir()):
         raise Conflict(f"{root} is not empty", fix="name a new folder")
     manifest, labels = version
-    classes, samples = _parsed(manifest)
+    classes, listed = _parsed(manifest)
+    samples = [s for s in listed if not s.erased]
     by_digest = {digest_of(line): line for line in labels.splitlines()}
     root.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root.parent, prefix=".viseon-pull-") as scratch:
         folder = Path(scratch)
         targets = {s.digest: folder / "blobs" / s.digest for s in samples}
-        _fetch(blobs, [(path, digest) for digest, path in targets.items()], say)
+        wanted = [(path, digest) for digest, path in targets.items()]
+        _fetch(blobs, wanted, folder, "auto", say)
         files = (_labelled(s, targets[s.digest], by_digest) for s in samples)
         writer.write(folder / "out", files, classes)
         if root.exists():
@@ -173,53 +214,13 @@ def _parsed(manifest: bytes) -> tuple[tuple[str, ...], list[Sample]]:
     return header.classes, list(samples_of(file))
 
 
-def _format(root: Path, name: str | None) -> Format:
-    if name is not None:
-        chosen: Format = plugins.find("format", name).make({})
-        return chosen
-    found: dict[str, Format] = {}
-    for known in sorted(plugins.names("format")):
-        candidate: Format = plugins.find("format", known).make({})
-        if candidate.recognises(root):
-            found[known] = candidate
-    if len(found) > 1:
-        found.pop("folder", None)
-    if list(found) == ["folder"] and (unread := _labels_nobody_reads(root)) is not None:
-        raise Invalid(
-            f"{root}: there are pictures, but no format here reads {unread.relative_to(root)}",
-            fix="--format folder imports the pictures without their labels",
-        )
-    if len(found) == 1:
-        return next(iter(found.values()))
-    if found:
-        raise Invalid(f"{root} looks like {' and '.join(found)}", fix="say which: format=…")
-    raise Invalid(
-        f"{root}: no pictures and no annotations that any format knows",
-        fix=f"check the path; known formats: {', '.join(sorted(plugins.names('format')))}",
-    )
-
-
-def _labels_nobody_reads(root: Path) -> Path | None:
-    """A file that looks like annotations; importing the pictures alone would lose them silently."""
-    for path in sorted(root.rglob("*")):
-        labels = path.suffix.lower() in (".xml", ".json", ".jsonl") or path.name == "gt.txt"
-        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if labels and not hidden and path.is_file():
-            return path
-    return None
-
-
-def _target(platform: Place, name: str, classes: tuple[str, ...]) -> Dataset:
+def _target(platform: Place, name: str, classes: tuple[str, ...], task: Task) -> Dataset:
     """The dataset as it is, or as it would be created (then its head is -1)."""
     try:
         return platform.datasets.get(name)
     except NotFound:
-        return Dataset(name=name, classes=classes, head=-1, created=datetime.now(UTC))
-
-
-def _digest(path: Path) -> Digest:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        now = datetime.now(UTC)
+        return Dataset(name=name, task=task, classes=classes, head=-1, created=now)
 
 
 def _row(file: LabelledFile, digest: Digest) -> bytes:
@@ -235,38 +236,19 @@ def _row(file: LabelledFile, digest: Digest) -> bytes:
     return canonical_json(row.model_dump(mode="json", exclude_defaults=True)) + b"\n"
 
 
-def _fetch(blobs: BlobStore, targets: Sequence[tuple[Path, Digest]], say: Progress) -> None:
-    def fetch(target: tuple[Path, Digest]) -> None:
-        path, digest = target
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with blobs.open(digest) as source:
-                _write(path, source, digest)
-        elif _digest(path) != digest:
-            raise Conflict(
-                f"{path} is there already, with other bytes",
-                fix="name a new folder; on this disk names may also differ only in case",
-            )
+def _fetch(
+    blobs: BlobStore, targets: Sequence[Target], folder: Path, link: Link, say: Progress
+) -> None:
+    if not targets:
+        return
+    how = choose(blobs, folder, targets[0][1], link)
+    step = max(1, len(targets) // 100)
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        for _ in _counted(pool.map(fetch, targets), len(targets), lambda n: say(n, "pulling")):
-            pass
+    def count(done: int) -> None:
+        if done % step == 0 or done == len(targets):
+            say(done / len(targets), STAGES[how])
 
-
-def _write(path: Path, source: BinaryIO, digest: Digest) -> None:
-    """The whole file or none of it; raises Failed when the bytes are not those promised."""
-    hasher = hashlib.sha256()
-    partial = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with partial.open("xb") as out:
-            while chunk := source.read(CHUNK):
-                hasher.update(chunk)
-                out.write(chunk)
-        if hasher.hexdigest() != digest:
-            raise Failed(f"{path.name}: the bytes that arrived are not those of the version")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    materialise(blobs, targets, how, count)
 
 
 def _counted(values: Iterable[T], total: int, say: Callable[[float], None]) -> Iterator[T]:

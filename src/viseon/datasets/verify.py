@@ -1,11 +1,12 @@
 """Is a version still what its fingerprint and its certificate say? Nothing is taken on trust."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Literal
 
 from viseon.datasets import manifest
-from viseon.datasets.freeze import look_at, written
+from viseon.datasets.freeze import Bytes, look_at, written
 from viseon.datasets.groups import Newcomer, nearest
 from viseon.ports import BlobStore, Images, Records
 from viseon.schema import (
@@ -15,12 +16,18 @@ from viseon.schema import (
     Noun,
     Sample,
     Split,
+    Tombstone,
     Version,
     ViseonError,
     digest_of,
 )
 
 BATCH = 1000
+
+
+Where = Literal["", "form", "manifest", "certificate", "bytes", "labels", "leakage", "strays"]
+"""What is looked at, in this order. Only copies have a form that can be wrong, and strays: what
+they hold and the version does not."""
 
 
 class Verification(Noun):
@@ -30,9 +37,11 @@ class Verification(Noun):
     version: str
     fingerprint: Digest
     samples: int
+    erased: int = 0
+    """How many of them are tombstones: their bytes are gone, on purpose and on record."""
     problem: str = ""
     """The first thing that differs; empty when all is well."""
-    where: Literal["", "manifest", "certificate", "bytes", "labels", "leakage"] = ""
+    where: Where = ""
 
 
 def verify(
@@ -48,9 +57,6 @@ def verify(
     return _said(version)
 
 
-Where = Literal["", "manifest", "certificate", "bytes", "labels", "leakage"]
-
-
 def _problems(
     records: Records,
     version: Version,
@@ -59,18 +65,19 @@ def _problems(
     images: Images | None,
 ) -> Iterator[tuple[Where, str]]:
     found = manifest.fingerprint(written(records, version, version.number))
-    if found != version.fingerprint:
-        yield "manifest", f"the manifest's SHA-256 is {found}, not {version.fingerprint}"
+    if found != version.manifest:
+        yield "manifest", f"the manifest's SHA-256 is {found}, not {version.manifest}"
     if version.certificate is not None:
         yield from (("certificate", p) for p in _certified(version, certificate))
     if certificate is not None:
         balance = records.kinship.balance(version.dataset, version.number)
-        if balance != certificate.balance:
+        if balance != certificate.balance and not version.erased:
             yield "certificate", f"classes are spread as {balance}, not {certificate.balance}"
         counts = records.samples.count(version.dataset, version=version.number)
         if counts != version.splits:
             yield "certificate", f"the splits hold {counts}, not {version.splits}"
     samples = list(records.samples.rows(version.dataset, version=version.number))
+    yield from (("manifest", p) for p in _tombstones(records, version, samples))
     for sample in samples:
         yield from (("bytes", p) for p in _whole(sample, blobs))
     yield from (("labels", p) for p in _labels(records, samples))
@@ -88,7 +95,19 @@ def _certified(version: Version, certificate: Certificate | None) -> Iterator[st
         yield "the certificate speaks about other splits"
 
 
+def _tombstones(records: Records, version: Version, samples: list[Sample]) -> Iterator[str]:
+    """Whether everything that is said to be erased was erased by somebody."""
+    erased = [s for s in samples if s.erased]
+    if len(erased) != version.erased:
+        yield f"{len(erased)} samples are tombstones, not {version.erased}"
+    for sample in erased:
+        if records.seek(Tombstone, sample.digest) is None:
+            yield f"{sample.filename}: it is said to be erased, but nobody erased it"
+
+
 def _whole(sample: Sample, blobs: BlobStore) -> Iterator[str]:
+    if sample.erased:
+        return
     try:
         blobs.get(sample.digest)
     except ViseonError as error:
@@ -114,20 +133,21 @@ def _label(sample: Sample, found: dict[Digest, Annotation]) -> Iterator[str]:
 
 
 def leaks(
-    samples: list[Sample],
+    samples: Iterable[Sample],
     certificate: Certificate | None,
-    blobs: BlobStore,
+    blobs: Bytes,
     images: Images | None,
 ) -> Iterator[str]:
     """Pairs that the certificate's rules forbid; needs the samples and their bytes alone."""
-    yield from _shared(samples)
+    gap_s = certificate.gap_s if certificate else None
+    splits: dict[Digest, Split] = {}
+    yield from _shared(_noted(samples, splits), gap_s)
     near = certificate.near if certificate else None
     if near is None or images is None or certificate is None:
         return
-    splits: dict[Digest, Split] = {s.digest: s.split for s in samples if s.split}
     looks = look_at(blobs, images, sorted(splits))
     seen = [(digest, splits[digest], hash) for digest, hash in looks.items() if hash]
-    closest = nearest(seen, seen)
+    closest = nearest(seen, seen, threshold=near)
     if closest is None:
         return
     i, j, bits = closest
@@ -139,21 +159,51 @@ def leaks(
         yield f"{pair} are {bits} bits apart; the certificate's nearest pair is {stated}"
 
 
-def _shared(samples: list[Sample]) -> Iterator[str]:
-    """Bytes or sessions that are in two splits."""
+def _noted(samples: Iterable[Sample], splits: dict[Digest, Split]) -> Iterator[Sample]:
+    for sample in samples:
+        if sample.split:
+            splits[sample.digest] = sample.split
+        yield sample
+
+
+def _shared(samples: Iterable[Sample], gap_s: float | None) -> Iterator[str]:
+    """Bytes, sessions or moments of one camera that are in two splits."""
     homes: dict[str, dict[Split, str]] = defaultdict(dict)
+    cameras: dict[str, list[tuple[int, Split, str]]] = defaultdict(list)
     for sample in samples:
         if sample.split is None:
             yield f"{sample.filename}: it has no split"
             continue
         newcomer = Newcomer.of(sample)
-        for name in (f"bytes:{sample.digest[:12]}…", newcomer.session):
-            if name:
-                homes[name].setdefault(sample.split, sample.filename)
+        homes[f"bytes:{sample.digest[:12]}…"].setdefault(sample.split, sample.filename)
+        if newcomer.session:
+            homes[newcomer.session].setdefault(sample.split, sample.filename)
+        if newcomer.camera and newcomer.at_us is not None:
+            moment = (newcomer.at_us, sample.split, sample.filename)
+            cameras[newcomer.camera].append(moment)
+    yield from _torn(homes)
+    if gap_s is not None:
+        yield from _close_in_time(cameras, gap_s)
+
+
+def _torn(homes: Mapping[str, Mapping[Split, str]]) -> Iterator[str]:
     for name, there in homes.items():
         if len(there) > 1:
             places = " and ".join(f"{f} in {s}" for s, f in sorted(there.items()))
             yield f"{name.replace(':', ' ', 1)} is in two splits: {places}"
+
+
+def _close_in_time(
+    cameras: Mapping[str, list[tuple[int, Split, str]]], gap_s: float
+) -> Iterator[str]:
+    """Neighbours in time suffice: between any two too close, one step changes the split."""
+    for camera, moments in cameras.items():
+        for (before, one, first), (after, other, second) in pairwise(sorted(moments)):
+            if one != other and after - before <= int(gap_s * 1e6):
+                yield (
+                    f"{camera.replace(':', ' ', 1)} is in two splits only "
+                    f"{(after - before) / 1e6:g} s apart: {first} in {one} and {second} in {other}"
+                )
 
 
 def _said(version: Version, problem: str = "", where: Where = "") -> Verification:
@@ -162,6 +212,7 @@ def _said(version: Version, problem: str = "", where: Where = "") -> Verificatio
         version=version.ref,
         fingerprint=version.fingerprint,
         samples=version.samples,
+        erased=version.erased,
         problem=problem,
         where=where,
     )

@@ -4,11 +4,12 @@ import contextlib
 import os
 import sys
 
-from viseon.app import House, Settings
+from viseon.app import House
 from viseon.demo.past import Progress
 from viseon.demo.recreate import recreate
 from viseon.demo.shipped import shipped
 from viseon.schema import ViseonError
+from viseon.settings import Settings
 
 _NICENESS = 5
 """The stream comes first."""

@@ -10,11 +10,12 @@ import tempfile
 from importlib.resources import files
 from pathlib import Path
 
-from viseon.app import House, Settings
+from viseon.app import House
 from viseon.datasets.transfer import import_folder
 from viseon.demo.recreate import draw
 from viseon.platform import Platform
 from viseon.schema import Model, Run
+from viseon.settings import Settings
 
 PICTURES, SEED = 300, 1
 DATASET, NAME = "street", "people"

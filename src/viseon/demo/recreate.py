@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ def recreate(platform: Platform, shipped: Shipped, say: Say) -> Version:
     with tempfile.TemporaryDirectory(prefix="viseon-demo-") as scratch:
         folder = Path(scratch)
         draw(folder, shipped.pictures, shipped.seed, lambda done: say(0.8 * done, "drawing"))
+        with suppress(Conflict):  # it is there, perhaps half made; all are drawn of one street
+            platform.datasets.create(name=shipped.dataset, classes=(CLASS,), near=None)
         import_folder(
             platform,
             folder,

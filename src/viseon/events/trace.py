@@ -65,7 +65,7 @@ def _training_samples(records: Records, version: Version) -> tuple[Sample, ...]:
         page = records.samples.page(
             version.dataset, version=version.number, after=after, limit=_PAGE
         )
-        training += (sample for sample in page if sample.split == "train")
+        training += (sample for sample in page if sample.split == "train" and not sample.erased)
         if len(page) < _PAGE:
             break
         after = page[-1].filename

@@ -56,7 +56,7 @@ def golden_set(
     by_split: dict[str, list[Sample]] = {"train": [], "other": []}
     for sample in records.samples.rows(version.dataset, version=version.number):
         part = by_split["train" if sample.split == "train" else "other"]
-        if len(part) < most:
+        if len(part) < most and not sample.erased:
             part.append(sample)
     train, other = by_split["train"], by_split["other"]
     if not train and not other:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from viseon.schema import Digest
 
@@ -44,6 +44,37 @@ class BlobStore(Protocol):
     def __contains__(self, digest: object) -> bool: ...
 
 
+RENEWED_S = 3600
+"""How late a store may be in noticing that bytes it has were stored or asked for again."""
+
+
+class Stored(NamedTuple):
+    """One blob of a store."""
+
+    digest: Digest
+    size: int
+    """Bytes it takes in the store."""
+    at: float
+    """When it was last stored or asked for (`put`, `in`), in seconds since 1970."""
+
+
+@runtime_checkable
+class CountedBlobs(BlobStore, Protocol):
+    """A store that knows everything in it, so that what nobody needs can be found."""
+
+    def stored(self) -> Iterator[Stored]:
+        """Every blob there is, in no order."""
+        ...
+
+    def stored_at(self, digest: Digest) -> float | None:
+        """When it was last stored or asked for, in seconds since 1970; None if it is not there."""
+        ...
+
+    def sweep(self) -> int:
+        """Delete what writers left behind that died a day ago or earlier; returns how much."""
+        ...
+
+
 @runtime_checkable
 class RawBlobs(BlobStore, Protocol):
     """A store that also keeps bytes under names they do not hash to, as encryption needs."""
@@ -58,6 +89,15 @@ class RawBlobs(BlobStore, Protocol):
 
     def digests(self) -> Iterator[Digest]:
         """Every name there is, in no order."""
+        ...
+
+
+@runtime_checkable
+class LocalBlobs(BlobStore, Protocol):
+    """A store whose bytes lie on this machine's disk as they are."""
+
+    def path(self, digest: Digest) -> Path:
+        """The read-only file that holds the bytes, unverified. Raises NotFound."""
         ...
 
 

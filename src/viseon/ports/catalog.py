@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from viseon.ports.kinship import Kinship
+from viseon.ports.labels import LabelHistory
+from viseon.ports.remains import Remains
 from viseon.ports.samples import Samples
 from viseon.schema import Noun
 
@@ -57,6 +59,16 @@ class Records(Protocol):
         ...
 
     @property
+    def remains(self) -> Remains:
+        """Who names which bytes, in the same transaction."""
+        ...
+
+    @property
+    def labels(self) -> LabelHistory:
+        """Who said what about the samples, in the same transaction."""
+        ...
+
+    @property
     def samples(self) -> Samples:
         """The bulk rows, in the same transaction."""
         ...
@@ -71,4 +83,11 @@ class Catalog(Protocol):
 
     def read(self) -> AbstractContextManager[Records]:
         """A consistent view that never blocks writers; writing in it is an error."""
+        ...
+
+    def scrub(self) -> bool:
+        """Overwrite what was deleted before in the database's own files, as far as that goes.
+
+        False where something of it may still be there.
+        """
         ...

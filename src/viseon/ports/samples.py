@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
+from viseon.ports.where import Where
 from viseon.schema import Added, Annotation, Change, Digest, Sample, Split
 
 
@@ -17,6 +18,13 @@ class Samples(Protocol):
 
         What a replacement leaves open is kept: its split, and its annotation, size and metadata
         as long as the bytes are the same.
+        """
+        ...
+
+    def relabel(self, dataset: str, annotations: Mapping[str, Digest | None]) -> None:
+        """Give samples of the working area other annotations by filename, or none.
+
+        Everything else stays, and so does who brought the sample. Raises NotFound.
         """
         ...
 
@@ -35,7 +43,13 @@ class Samples(Protocol):
         ...
 
     def page(
-        self, dataset: str, *, version: int | None = None, after: str = "", limit: int = 100
+        self,
+        dataset: str,
+        *,
+        version: int | None = None,
+        after: str = "",
+        limit: int = 100,
+        where: Where | None = None,
     ) -> list[Sample]:
         """In filename (codepoint) order; the working area when `version` is None."""
         ...
@@ -48,8 +62,14 @@ class Samples(Protocol):
         """The samples' manifest lines in filename order, many lines to a chunk."""
         ...
 
-    def count(self, dataset: str, *, version: int | None = None) -> dict[str, int]:
+    def count(
+        self, dataset: str, *, version: int | None = None, where: Where | None = None
+    ) -> dict[str, int]:
         """How many rows each split has; those without one under ""."""
+        ...
+
+    def keys(self, dataset: str) -> list[str]:
+        """Every metadata key that a sample of any version has, or what follows from it."""
         ...
 
     def pending(self, dataset: str) -> Iterator[Sample]:

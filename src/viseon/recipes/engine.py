@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
-from viseon.ports import BlobStore, Catalog, Images, Report
+from viseon.ports import BlobStore, Catalog, Images, Records, Report
 from viseon.recipes.labels import joined_labels, moved_labels
 from viseon.recipes.stages import Recipe, Stage
 from viseon.schema import (
@@ -59,6 +59,8 @@ def items_of(samples: Sequence[Sample], annotations: dict[Digest, Annotation]) -
     stems = Counter(_stem(s.filename) for s in samples)
     found = []
     for s in samples:
+        if s.erased:
+            continue
         if s.metadata.get("modality", "image") != "image":
             raise Invalid(f"{s.filename}: recipes work on pictures", fix="leave it out")
         stem = _stem(s.filename)
@@ -148,9 +150,20 @@ class Engine:
         with ThreadPoolExecutor(_THREADS) as pool:
             done = list(pool.map(lambda w: self._cook(recipe, stage, w), work))
         with self._catalog.transaction() as records:
+            self._check(records, done)
             for result in done:
                 records.put(result.key, result)
         return {result.key: result for result in done}
+
+    def _check(self, records: Records, done: Sequence[StageResult]) -> None:
+        """Raises Conflict if a source was erased while something was made of it."""
+        erased = records.remains.erased()
+        tainted = [r for r in done if not erased.isdisjoint(r.inputs)] if erased else []
+        if tainted:
+            made = {m.digest for r in tainted for m in r.made}
+            for digest in made - records.remains.used(made):
+                self._blobs.delete(digest)
+            raise Conflict("a source was erased meanwhile", fix="start it again")
 
     def _cook(self, recipe: Recipe, stage: Stage, work: _Work) -> StageResult:
         pictures = []
@@ -185,7 +198,8 @@ class Engine:
                     height=height,
                 )
             )
-        return StageResult(key=work.key, made=tuple(made))
+        inputs = tuple(dict.fromkeys(i.digest for i in work.inputs))
+        return StageResult(key=work.key, made=tuple(made), inputs=inputs)
 
 
 def _plan(recipe: Recipe, stage: Stage, items: Sequence[Item]) -> Iterator[tuple[Item, _Work]]:

@@ -12,6 +12,7 @@ from viseon.recipes.document import read_recipe, summary
 from viseon.recipes.engine import Engine, Item, items_of
 from viseon.schema import (
     Clock,
+    Dataset,
     Digest,
     Invalid,
     Name,
@@ -125,6 +126,7 @@ class Recipes:
 
     def _source(self, dataset: str, number: int) -> tuple[Version, list[Item]]:
         with self._catalog.read() as records:
+            records.get(Dataset, dataset)
             version = records.seek(Version, f"{dataset}@{number:08d}")
             if version is None:
                 raise NotFound(

@@ -9,7 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viseon.ports import BlobStore, Images, Records
-from viseon.schema import Annotation, Invalid, NotFound, Sample, Split, Task, Version
+from viseon.schema import (
+    Annotation,
+    Dataset,
+    Deleted,
+    Invalid,
+    NotFound,
+    Sample,
+    Split,
+    Task,
+    Version,
+)
 from viseon.vision import Detections
 
 _AT_ONCE = 1000
@@ -91,15 +101,20 @@ class VersionData:
 
 
 def find_version(records: Records, ref: str) -> Version:
-    """The version that `name` (the latest), `name@number` or `name@tag` means. Raises NotFound."""
+    """The version that `name` or `name@latest`, `name@number` or `name@tag` means.
+
+    Raises NotFound.
+    """
     name, _, which = ref.partition("@")
+    if records.seek(Deleted, name) is not None:
+        records.get(Dataset, name)  # says so
     prefix = f"{name}@"
     latest = records.find(Version, prefix=prefix, limit=1, newest_first=True)
     if not latest:
         raise NotFound(
             f"dataset {name!r} has no version", fix=f"import samples, then: viseon commit {name}"
         )
-    if not which:
+    if which in ("", "latest"):
         return latest[0]
     if which.isdigit():
         found = records.seek(Version, f"{prefix}{int(which):08d}")

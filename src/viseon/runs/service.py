@@ -215,6 +215,8 @@ class Runs:
         onnx = self._blobs.add(trained.onnx)
         ended = self._now()
         with self._catalog.transaction() as records:
+            key = f"{learned.dataset}@{learned.number:08d}"
+            left = records.seek(Version, key) or learned
             draft = Model(
                 name=run.name,
                 number=0,
@@ -225,6 +227,7 @@ class Runs:
                 run=run.id,
                 version=learned.fingerprint,
                 dataset=learned.ref,
+                erased=left.erased - learned.erased,
                 metrics=trained.metrics,
                 licence=run.licence,
                 created=ended,

@@ -28,6 +28,7 @@ from viseon.schema.dataset import (
     Certificate,
     Change,
     Crossing,
+    CustomField,
     Dataset,
     Diff,
     Filename,
@@ -38,6 +39,7 @@ from viseon.schema.dataset import (
     Split,
     Task,
     Version,
+    View,
 )
 from viseon.schema.deployment import (
     Deployment,
@@ -75,6 +77,7 @@ from viseon.schema.model import (
     Signature,
 )
 from viseon.schema.run import ClassScore, Evaluation, Metric, Run, RunState
+from viseon.schema.storage import Collected, Deleted, Erasure, Tombstone
 from viseon.schema.stream import Stream, StreamConfig, StreamPlugin, StreamState
 
 __all__ = [
@@ -89,14 +92,18 @@ __all__ = [
     "Change",
     "ClassScore",
     "Clock",
+    "Collected",
     "Conflict",
     "Crossing",
+    "CustomField",
     "Dataset",
     "Decision",
+    "Deleted",
     "Deployment",
     "DeploymentStats",
     "Diff",
     "Digest",
+    "Erasure",
     "Evaluation",
     "Event",
     "EventKind",
@@ -150,11 +157,13 @@ __all__ = [
     "Task",
     "Time",
     "Token",
+    "Tombstone",
     "TooLarge",
     "Trace",
     "Unauthorized",
     "Unavailable",
     "Version",
+    "View",
     "ViseonError",
     "Workspace",
     "canonical_json",

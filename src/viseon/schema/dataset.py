@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -48,6 +49,32 @@ Ratios = dict[Split, Annotated[float, Field(ge=0)]]
 """How the samples should spread over the splits; only the proportions matter."""
 
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?", re.ASCII)
+
+
+def moment_of(value: Any) -> datetime | None:
+    """The time that a piece of metadata says: ISO 8601 that begins with a date; UTC if zoneless.
+
+    None for anything else.
+    """
+    if not isinstance(value, str) or len(value) > 64 or not _MOMENT.fullmatch(value):  # noqa: PLR2004
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+class CustomField(Noun):
+    """What samples may say under one key of their metadata."""
+
+    type: Literal["text", "number", "boolean", "time", "choice"]
+    """`time` is ISO 8601 with a date, such as `2030-01-01T22:00:00Z`; without zone it is UTC."""
+    choices: tuple[str, ...] = ()
+    """What a `choice` may be."""
+
+
 class Dataset(Noun):
     """A named, growing collection of samples."""
 
@@ -65,7 +92,19 @@ class Dataset(Noun):
     """Frames of one camera that follow within so many seconds are one capture session."""
     head: int = 0
     """Number of the latest version; 0 before the first commit."""
+    fields: dict[str, CustomField] = {}
+    """Custom fields by metadata key: samples that break one are refused."""
     created: Time
+
+
+class View(Noun):
+    """An expression over a dataset's samples, kept under a name."""
+
+    dataset: Name
+    name: Name
+    where: str
+    created: Time
+    created_by: str = ""
 
 
 class Sample(Noun):
@@ -82,6 +121,8 @@ class Sample(Noun):
     height: NonNegativeInt = 0
     metadata: dict[str, Any] = {}
     """Such as `camera_id`, `captured_at`, `tags`; `session` groups what belongs together."""
+    erased: bool = False
+    """Its bytes, labels, metadata and real name were erased: what is left is a tombstone."""
 
     @property
     def line(self) -> str:
@@ -130,6 +171,15 @@ class Version(Noun):
     created: Time
     created_by: str = ""
     tags: tuple[Name, ...] = ()
+    erased: int = 0
+    """How many of its samples were erased since it was committed."""
+    effective_fingerprint: Digest | None = None
+    """SHA-256 of the manifest with tombstones in place of erased samples; None without any."""
+
+    @property
+    def manifest(self) -> Digest:
+        """SHA-256 of its manifest as it is now: the fingerprint, unless something was erased."""
+        return self.effective_fingerprint or self.fingerprint
 
     @property
     def ref(self) -> str:

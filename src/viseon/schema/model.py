@@ -97,6 +97,8 @@ class Model(Noun):
     """Why it must not be deployed, such as a failed parity gate; empty if it may."""
     artefacts: dict[str, Digest] = {}
     """Files for other engines made from it, by exporter."""
+    erased: int = 0
+    """How many files of the version it learned from were erased since: consider a new training."""
     created: Time
     created_by: str = ""
 

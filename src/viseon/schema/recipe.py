@@ -69,3 +69,5 @@ class StageResult(Noun):
     key: Digest
     """Of the stage, and of the bytes and labels that went in."""
     made: tuple[Made, ...]
+    inputs: tuple[Digest, ...] = ()
+    """The files it was made from."""

@@ -32,6 +32,8 @@ _FINE = 32
 _LOW = 16
 _Rows = NDArray[np.int64]
 _LUMA = np.array([0.114, 0.587, 0.299], np.float32)
+_RARE = 24
+"""Thresholds up to which few strangers are as near in one word of 64 bits: 32 +- 4 differ there."""
 _CHUNK = 1 << 18
 """Pairs compared at once: small enough for the processor's cache."""
 
@@ -110,6 +112,9 @@ def _one_way(whole: NDArray[np.uint64], others: NDArray[np.uint64], threshold: i
     step = max(1, _CHUNK // max(1, others.shape[0]))
     for start in range(0, len(whole), step):
         rows = whole[start : start + step, None, :]
+        if threshold <= _RARE:
+            found.append(_sifted(rows, others, words[0], threshold) + (start, 0, 0))
+            continue
         best = np.full((len(rows), len(others)), BITS, np.uint8)
         for view in range(VIEWS):
             count = np.bitwise_count(rows[..., 0] ^ words[0][view])
@@ -118,6 +123,23 @@ def _one_way(whole: NDArray[np.uint64], others: NDArray[np.uint64], threshold: i
             np.minimum(best, count, out=best)
         i, j = np.nonzero(best <= threshold)
         found.append(np.stack([i + start, j, best[i, j]], axis=1).astype(np.int64))
+    return np.concatenate(found)
+
+
+def _sifted(
+    rows: NDArray[np.uint64], others: NDArray[np.uint64], words: NDArray[np.uint64], threshold: int
+) -> _Rows:
+    """As `_one_way`: first by one word alone, which few strangers pass, then those by all."""
+    best = np.full((len(rows), len(others)), BITS, np.uint8)
+    for view in range(VIEWS):
+        np.minimum(best, np.bitwise_count(rows[..., 0] ^ words[view]), out=best)
+    i, j = np.nonzero(best <= threshold)
+    found = [np.empty((0, 3), np.int64)]
+    for part in range(0, len(i), _CHUNK // VIEWS):
+        a, b = i[part : part + _CHUNK // VIEWS], j[part : part + _CHUNK // VIEWS]
+        bits = np.bitwise_count(rows[a] ^ others[b]).sum(axis=2, dtype=np.uint8).min(axis=1)
+        kept = bits <= threshold
+        found.append(np.stack([a, b, bits], axis=1).astype(np.int64)[kept])
     return np.concatenate(found)
 
 

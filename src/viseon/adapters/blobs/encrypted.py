@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from viseon.adapters.blobs.stream import Stream, damaged
-from viseon.ports import RawBlobs
+from viseon.ports import CountedBlobs, RawBlobs, Stored
 from viseon.schema import Digest, Failed, Invalid, digest_of
 
 MAGIC = b"VISEON-1"
@@ -36,13 +36,17 @@ KEY_BYTES = 32
 _FIX = "make one with `openssl rand -hex 32 > key`, and keep a copy elsewhere"
 
 
+class SealedBlobs(RawBlobs, CountedBlobs, Protocol):
+    """What a store under encryption must be able to do."""
+
+
 class EncryptedBlobs:
     """Seals what it stores in `inner`. What was stored there before stays readable, unsealed.
 
     Thread-safe as `inner` is. Nothing unsealed is written to any disk.
     """
 
-    def __init__(self, inner: RawBlobs, key: bytes) -> None:
+    def __init__(self, inner: SealedBlobs, key: bytes) -> None:
         self._inner = inner
         self._key = key
         self._key_id = hashlib.sha256(b"viseon key id" + key).digest()[:8]
@@ -101,8 +105,13 @@ class EncryptedBlobs:
 
     def sweep(self) -> int:
         """Delete what unfinished uploads left behind; returns how much."""
-        sweep: Callable[[], int] = getattr(self._inner, "sweep", lambda: 0)
-        return sweep()
+        return self._inner.sweep()
+
+    def stored(self) -> Iterator[Stored]:
+        return self._inner.stored()
+
+    def stored_at(self, digest: Digest) -> float | None:
+        return self._inner.stored_at(digest)
 
     def __contains__(self, digest: object) -> bool:
         return digest in self._inner

@@ -8,20 +8,17 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from viseon.adapters.blobs.durable import can_sync_everything, sync_everything, sync_folder
+from viseon.adapters.blobs.stage import renewed
+from viseon.adapters.blobs.stagers import Stagers
+from viseon.ports import Stored
 from viseon.schema import Busy, Digest, Failed, Invalid, NotFound
 
 CHUNK = 1 << 20
-THREADS = 4
-BATCH = 1000
-"""Small files that reach the disk together."""
-
 STALE_S = 24 * 3600
 """A temporary file older than this belongs to a process that died."""
 
@@ -37,12 +34,11 @@ class FileBlobs:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._incoming_folder = root / "tmp"
         self._shards: set[Path] = set()
 
     def put(self, data: bytes) -> Digest:
         digest = hashlib.sha256(data).hexdigest()
-        if not self._path(digest).exists():
+        if not renewed(self._path(digest)):
             with self._incoming() as (file, name):
                 file.write(data)
                 name(digest)
@@ -69,16 +65,15 @@ class FileBlobs:
             return
         self._folder(self._root / "tmp", sync=False)
         named: list[Digest] = []
-        rest = iter(paths)
-        while batch := list(islice(rest, BATCH)):
-            with self._staged(batch) as (digests, fresh):
+        with _explained(), Stagers(self._root) as stagers:
+            for staged in stagers.batches(paths):
                 sync_everything(self._root)  # contents before names
                 yield from named
-                for digest, copy in fresh.items():
-                    target = self._path(digest)
-                    self._folder(target.parent, sync=False)
-                    os.replace(copy, target)
-                named = digests
+                for digest, copy in staged:
+                    if copy:  # of equal files the last one stays
+                        self._folder(self._root / digest[:2], sync=False)
+                        os.replace(copy, self._name_of(digest))
+                named = [digest for digest, _ in staged]
         sync_everything(self._root)
         yield from named
 
@@ -121,6 +116,20 @@ class FileBlobs:
                 if len(shard.name) == 2:
                     yield from (shard.name + entry.name for entry in os.scandir(shard))
 
+    def stored(self) -> Iterator[Stored]:
+        for digest in self.digests():
+            try:
+                found = self._path(digest).stat()
+            except FileNotFoundError:
+                continue
+            yield Stored(digest, found.st_size, found.st_mtime)
+
+    def stored_at(self, digest: Digest) -> float | None:
+        try:
+            return self._path(digest).stat().st_mtime
+        except FileNotFoundError:
+            return None
+
     def sweep(self) -> int:
         """Delete temporary files of processes that died; returns how many."""
         swept = 0
@@ -134,47 +143,22 @@ class FileBlobs:
         return swept
 
     def __contains__(self, digest: object) -> bool:
-        return isinstance(digest, str) and self._path(digest).exists()
+        return isinstance(digest, str) and renewed(self._name_of(digest))
 
     def _path(self, digest: Digest) -> Path:
+        return Path(self._name_of(digest))
+
+    def _name_of(self, digest: Digest) -> str:
+        """Its path as text: building a `Path` costs more than asking the disk."""
         if not _DIGEST.fullmatch(digest):
             raise Invalid(f"{digest[:80]!r} is not a digest", fix="64 hexadecimal digits")
-        return self._root / digest[:2] / digest[2:]
+        return f"{self._root}/{digest[:2]}/{digest[2:]}"
 
     def _raw(self, digest: Digest) -> io.FileIO:
         try:
             return io.FileIO(self._path(digest))
         except FileNotFoundError:
             raise NotFound(f"no blob {digest[:12]}…") from None
-
-    @contextmanager
-    def _staged(self, paths: list[Path]) -> Iterator[tuple[list[Digest], dict[Digest, str]]]:
-        """The files' digests, and a temporary copy of each that is not stored yet."""
-        fresh: dict[Digest, str] = {}
-        try:
-            with _explained(), ThreadPoolExecutor(THREADS) as pool:
-                digests = list(pool.map(lambda path: self._stage(path, fresh), paths))
-            yield digests, fresh
-        except BaseException:
-            for copy in fresh.values():
-                Path(copy).unlink(missing_ok=True)
-            raise
-
-    def _stage(self, path: Path, fresh: dict[Digest, str]) -> Digest:
-        with open(path, "rb", buffering=0) as source:
-            data = source.read(CHUNK)
-        if len(data) == CHUNK:
-            return self.add(path)
-        digest = hashlib.sha256(data).hexdigest()
-        if digest not in fresh and not os.path.exists(f"{self._root}/{digest[:2]}/{digest[2:]}"):
-            copy = f"{self._incoming_folder}/{secrets.token_hex(16)}"
-            if fresh.setdefault(digest, copy) == copy:  # no other thread came first
-                handle = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
-                try:
-                    _write(handle, data)
-                finally:
-                    os.close(handle)
-        return digest
 
     @contextmanager
     def _incoming(self) -> Iterator[tuple[BinaryIO, Callable[[Digest], None]]]:
@@ -247,12 +231,6 @@ def _damaged(digest: Digest) -> Failed:
         f"blob {digest[:12]}… is damaged on the disk",
         fix="restore it from a backup, or delete it and import the file again",
     )
-
-
-def _write(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
 
 
 @contextmanager

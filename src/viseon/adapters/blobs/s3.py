@@ -4,6 +4,7 @@ import hashlib
 import io
 import re
 import secrets
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from obstore.store import S3Store
 
 from viseon.adapters.blobs.s3_errors import spoken
 from viseon.adapters.blobs.stream import Stream, damaged
+from viseon.ports import Stored
+from viseon.ports.blobs import RENEWED_S
 from viseon.schema import Digest, Failed, Invalid, NotFound, digest_of
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ CHUNK = 1 << 20
 THREADS = 32
 VALID = timedelta(hours=1)
 STALE = timedelta(days=1)
+RENEW_S = RENEWED_S / 2
+"""Age from which an object that is stored or asked for again is dated anew."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -89,7 +94,7 @@ class S3Blobs:
 
     def put(self, data: bytes) -> Digest:
         digest = digest_of(data)
-        if len(data) <= SMALL or digest not in self:
+        if len(data) <= SMALL or digest not in self:  # asking renews
             with self._spoken():
                 obstore.put(self._store, self._key(digest), data, use_multipart=False)
         return digest
@@ -124,11 +129,12 @@ class S3Blobs:
         if len(wanted) < 3:  # noqa: PLR2004 (not worth threads)
             return [d for d in wanted if d not in self]
         with ThreadPoolExecutor(min(THREADS, len(wanted))) as pool:
-            there = list(pool.map(self.__contains__, wanted))
+            there = list(pool.map(lambda d: self.stored_at(d) is not None, wanted))
         return [d for d, found in zip(wanted, there, strict=True) if not found]
 
     def delete(self, digest: Digest) -> None:
         self._remove(self._key(digest))
+        self._remove(self._incoming(digest))
 
     def keep(self, name: Digest, path: Path) -> None:
         self._send(self._key(name), path, None)
@@ -137,12 +143,22 @@ class S3Blobs:
         return self._file(name, None)
 
     def digests(self) -> Iterator[Digest]:
+        yield from (found.digest for found in self.stored())
+
+    def stored(self) -> Iterator[Stored]:
         with self._spoken():
             for batch in obstore.list(self._store, prefix=self._prefix):
                 for found in batch:
                     name = found["path"].removeprefix(f"{self._prefix}/").replace("/", "")
                     if _DIGEST.fullmatch(name):
-                        yield name
+                        yield Stored(name, found["size"], found["last_modified"].timestamp())
+
+    def stored_at(self, digest: Digest) -> float | None:
+        try:
+            with self._spoken(digest):
+                return obstore.head(self._store, self._key(digest))["last_modified"].timestamp()
+        except NotFound:
+            return None
 
     def sweep(self) -> int:
         """Delete uploads that nobody finished within a day; returns how many."""
@@ -187,11 +203,22 @@ class S3Blobs:
     def __contains__(self, digest: object) -> bool:
         if not isinstance(digest, str):
             return False
+        at = self.stored_at(digest)
+        if at is not None and time.time() - at > RENEW_S:
+            return self._renew(digest)
+        return at is not None
+
+    def _renew(self, digest: Digest) -> bool:
+        """Let it count as stored now, without sending it: by copies within the bucket."""
+        copy = self._incoming(secrets.token_hex(16))
         try:
             with self._spoken(digest):
-                obstore.head(self._store, self._key(digest))
+                obstore.copy(self._store, self._key(digest), copy)
+                obstore.copy(self._store, copy, self._key(digest))
         except NotFound:
             return False
+        finally:
+            self._remove(copy)
         return True
 
     def _file(self, name: Digest, digest: Digest | None) -> BinaryIO:

@@ -9,14 +9,16 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, Text, and_, cas
 from sqlalchemy.dialects import postgresql, sqlite
 
 from viseon.adapters.sql import audit
-from viseon.adapters.sql.engine import reading, writing
+from viseon.adapters.sql.engine import reading, scrub, writing
+from viseon.adapters.sql.history import SqlAdditions, SqlLabelHistory
 from viseon.adapters.sql.kinship import SqlKinship
+from viseon.adapters.sql.remains import SqlRemains
 from viseon.adapters.sql.samples import SqlSamples
 from viseon.adapters.sql.tables import audit as audit_table
 from viseon.adapters.sql.tables import noun as noun_table
 from viseon.operation import BOOKKEEPING, Call
-from viseon.ports import Kinship, Records, Samples
-from viseon.schema import AuditRecord, Clock, Invalid, NotFound, Noun, Scope
+from viseon.ports import Kinship, LabelHistory, Records, Remains, Samples
+from viseon.schema import AuditRecord, Clock, Dataset, Deleted, Invalid, NotFound, Noun, Scope
 
 N = TypeVar("N", bound=Noun)
 
@@ -37,7 +39,8 @@ class SqlCatalog:
     @contextmanager
     def transaction(self) -> Iterator[Records]:
         with writing(self._engine, f"catalog:{self._scope.workspace}") as connection:
-            records = SqlRecords(connection, self._scope, writable=True)
+            additions = SqlAdditions(connection, self._scope.principal.name, self._now, self._call)
+            records = SqlRecords(connection, self._scope, additions)
             yield records
             call = self._call()
             if records.wrote and call is not BOOKKEEPING:
@@ -46,17 +49,26 @@ class SqlCatalog:
     @contextmanager
     def read(self) -> Iterator[Records]:
         with reading(self._engine) as connection:
-            yield SqlRecords(connection, self._scope, writable=False)
+            yield SqlRecords(connection, self._scope, None)
+
+    def scrub(self) -> bool:
+        return scrub(self._engine)
 
 
 class SqlRecords:
     """What one transaction sees of one workspace."""
 
-    def __init__(self, connection: Connection, scope: Scope, *, writable: bool) -> None:
+    def __init__(
+        self, connection: Connection, scope: Scope, additions: SqlAdditions | None
+    ) -> None:
         self._db = connection
         self._workspace = scope.workspace
-        self._writable = writable
-        self._samples = SqlSamples(connection, scope.workspace, writing=self._writing)
+        self._writable = additions is not None
+        self._samples = SqlSamples(
+            connection, scope.workspace, writing=self._writing, additions=additions
+        )
+        self._labels = SqlLabelHistory(connection, scope.workspace, writing=self._writing)
+        self._remains = SqlRemains(connection, scope.workspace, writing=self._writing)
         self._kinship = SqlKinship(connection, scope.workspace, writing=self._writing)
         self.by = scope.principal.name
         self.wrote = False
@@ -66,13 +78,21 @@ class SqlRecords:
         return self._kinship
 
     @property
+    def remains(self) -> Remains:
+        return self._remains
+
+    @property
+    def labels(self) -> LabelHistory:
+        return self._labels
+
+    @property
     def samples(self) -> Samples:
         return self._samples
 
     def get(self, kind: type[N], key: str) -> N:
         found = self.seek(kind, key)
         if found is None:
-            raise NotFound(f"no {kind.__name__.lower()} named {key!r}")
+            raise self._absent(kind, key)
         return found
 
     def seek(self, kind: type[N], key: str) -> N | None:
@@ -122,6 +142,15 @@ class SqlRecords:
         if kind is AuditRecord:
             raise RuntimeError("audit records are never removed")
         self._db.execute(noun_table.delete().where(here, noun_table.c.key == key))
+
+    def _absent(self, kind: type[Noun], key: str) -> NotFound:
+        deleted = self.seek(Deleted, key) if kind is Dataset else None
+        if deleted is None:
+            return NotFound(f"no {kind.__name__.lower()} named {key!r}")
+        return NotFound(
+            f"dataset {key!r} was deleted by {deleted.by} on {deleted.at:%Y-%m-%d}",
+            fix=f"viseon restore {key}",
+        )
 
     def _writing(self) -> None:
         if not self._writable:

@@ -1,6 +1,7 @@
 """Connections that behave the same on SQLite and PostgreSQL."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -13,6 +14,9 @@ from viseon.schema import Busy, Conflict, Invalid, Unavailable, ViseonError
 
 WAIT_S = 60
 """How long a writer waits for the one before it."""
+
+SCRUB_TRIES = 50
+"""Tenths of a second for which readers may hold on to the journal."""
 
 _READ, _WRITE = {"viseon_begin": "BEGIN"}, {"viseon_begin": "BEGIN IMMEDIATE"}
 
@@ -45,9 +49,10 @@ def _sqlite(url: URL) -> Engine:
             "fullfsync = on",
             "checkpoint_fullfsync = on",
             "foreign_keys = on",
+            "secure_delete = on",
             "temp_store = memory",
             "cache_size = -65536",
-            "mmap_size = 268435456",
+            "mmap_size = 67108864",
         ):
             raw.execute(f"pragma {pragma}").close()
 
@@ -96,6 +101,37 @@ def writing(engine: Engine, lock: str) -> Iterator[Connection]:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WAIT_S}s'")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (key,))
         yield connection
+
+
+def scrub(engine: Engine) -> bool:
+    """What was deleted leaves the files of the database; False where it may still be there.
+
+    SQLite overwrites deleted rows at once, and here its journal too. PostgreSQL only lets go of
+    them: their bytes may stay in its files and in its own journal until those are rewritten.
+    """
+    with explained():
+        raw = engine.raw_connection()
+        try:
+            if engine.dialect.name == "sqlite":
+                return _truncated(raw)
+            raw.driver_connection.autocommit = True  # type: ignore[union-attr]
+            raw.cursor().execute("VACUUM noun, sample, annotation, tally, look")
+            raw.invalidate()
+            return False
+        finally:
+            raw.close()
+
+
+def _truncated(raw: Any) -> bool:
+    """Empty the journal; readers may still need it, so ask for a while."""
+    for _ in range(SCRUB_TRIES):
+        cursor = raw.cursor()
+        busy = cursor.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+        cursor.close()
+        if not busy:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Annotations on SQL, by the digest of their content."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
@@ -31,6 +31,19 @@ class SqlLabels:
         self._db.execute(self._insert(annotation).on_conflict_do_nothing(), bodies)
         if counts:
             self._db.execute(self._insert(tally).on_conflict_do_nothing(), counts)
+
+    def classes(self, digests: Mapping[str, Digest]) -> dict[str, list[str]]:
+        """Which classes annotations say, by whatever the digests are filed under."""
+        wanted = {d: bytes.fromhex(d) for d in set(digests.values())}
+        if not wanted:
+            return {}
+        query = select(tally.c.digest, tally.c.class_name).where(
+            tally.c.workspace == self._workspace, tally.c.digest.in_(list(wanted.values()))
+        )
+        found: dict[Digest, list[str]] = {}
+        for digest, name in self._db.execute(query):
+            found.setdefault(bytes(digest).hex(), []).append(name)
+        return {key: found.get(digest, []) for key, digest in digests.items()}
 
     def get(self, digests: Sequence[Digest]) -> dict[Digest, Annotation]:
         """By digest, in any order given. Raises NotFound for the first that is missing."""

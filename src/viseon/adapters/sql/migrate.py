@@ -3,10 +3,10 @@
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from viseon.adapters.sql.engine import writing
-from viseon.schema import Conflict
+from viseon.adapters.sql.engine import reading, writing
+from viseon.schema import Conflict, Unavailable
 
-HEAD = "0002"
+HEAD = "0004"
 """The newest migration; a test compares it with the scripts."""
 
 
@@ -16,6 +16,20 @@ def migrate(engine: Engine) -> None:
         return
     with writing(engine, "viseon:migrate") as connection:
         _upgrade(connection)
+
+
+def check(engine: Engine) -> None:
+    """Raises Unavailable for a database that does not answer, Conflict for another schema."""
+    try:
+        with reading(engine) as connection:
+            found = connection.scalar(text("select version_num from alembic_version"))
+    except DBAPIError as error:
+        raise Unavailable("the store has no tables", fix="restart the server") from error
+    if found != HEAD:
+        raise Conflict(
+            f"the store has schema {found}, this release needs {HEAD}",
+            fix="restart the server with the release that migrated it",
+        )
 
 
 def _revision(engine: Engine) -> str | None:

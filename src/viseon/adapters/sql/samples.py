@@ -18,8 +18,13 @@ from sqlalchemy import (
 )
 
 from viseon.adapters.sql.changes import change_of, changed_rows
+from viseon.adapters.sql.facts import Facts, facts_of
+from viseon.adapters.sql.hints import SqlHints, batch_of
+from viseon.adapters.sql.history import SqlAdditions
 from viseon.adapters.sql.labels import SqlLabels
+from viseon.adapters.sql.question import Question
 from viseon.adapters.sql.tables import FOREVER, collection, sample
+from viseon.ports.where import Where
 from viseon.schema import (
     Added,
     Annotation,
@@ -44,12 +49,19 @@ class SqlSamples:
     """The rows one transaction sees of one workspace."""
 
     def __init__(
-        self, connection: Connection, workspace: str, *, writing: Callable[[], None]
+        self,
+        connection: Connection,
+        workspace: str,
+        *,
+        writing: Callable[[], None],
+        additions: SqlAdditions | None,
     ) -> None:
         self._db = connection
         self._workspace = workspace
         self._writing = writing
+        self._additions = additions
         self._labels = SqlLabels(connection, workspace)
+        self._hints = SqlHints(connection)
 
     def add(self, dataset: str, samples: Iterable[Sample]) -> Added:
         self._writing()
@@ -63,14 +75,30 @@ class SqlSamples:
             for name in same:
                 del new[name]
             replaced = [n for n in new if n in open_rows]
+            same_labels = [n for n in replaced if _labels(new[n]) == _labels(open_rows[n][0])]
+            brought = self._brought(id, same_labels)
             self._close(id, head + 1, replaced)
-            self._open(id, head + 1, new.values())
+            self._open(id, head + 1, new.values(), brought)
             total = Added(
                 added=total.added + len(new) - len(replaced),
                 replaced=total.replaced + len(replaced),
                 unchanged=total.unchanged + len(same),
             )
         return total
+
+    def relabel(self, dataset: str, annotations: Mapping[str, Digest | None]) -> None:
+        self._writing()
+        id, head = self._collection(dataset)
+        for chunk in _chunks(annotations):
+            rows = self._open_rows(id, chunk)
+            new = [rows[n][0].model_copy(update={"annotation": annotations[n]}) for n in rows]
+            missing = [n for n in chunk if n not in rows]
+            if missing:
+                raise NotFound(f"no sample {missing[0]!r} in dataset {dataset!r}")
+            brought = self._brought(id, chunk)
+            changed = [s for s in new if s != rows[s.filename][0]]
+            self._close(id, head + 1, [s.filename for s in changed])
+            self._open(id, head + 1, changed, brought)
 
     def remove(self, dataset: str, filenames: Iterable[str]) -> int:
         self._writing()
@@ -102,11 +130,22 @@ class SqlSamples:
         return [Sample.model_validate_json(line) for line in lines]
 
     def page(
-        self, dataset: str, *, version: int | None = None, after: str = "", limit: int = 100
+        self,
+        dataset: str,
+        *,
+        version: int | None = None,
+        after: str = "",
+        limit: int = 100,
+        where: Where | None = None,
     ) -> list[Sample]:
         id, _ = self._collection(dataset)
-        query = select(sample.c.line).where(_alive(id, version), sample.c.filename > after)
-        lines = self._db.scalars(query.order_by(sample.c.filename).limit(limit))
+        if where is None:
+            here = [_alive(id, version), sample.c.filename > after]
+            query = select(sample.c.line).where(*here).order_by(sample.c.filename).limit(limit)
+            lines: Iterable[str] = self._db.scalars(query)
+        else:
+            found = Question(self._db, self._workspace, id, where)
+            lines = found.lines(_alive(id, version), after, limit)
         return [Sample.model_validate_json(line) for line in lines]
 
     def rows(self, dataset: str, *, version: int | None = None) -> Iterator[Sample]:
@@ -117,11 +156,19 @@ class SqlSamples:
         for chunk in self._lines(dataset, version):
             yield ("\n".join(chunk) + "\n").encode()
 
-    def count(self, dataset: str, *, version: int | None = None) -> dict[str, int]:
+    def count(
+        self, dataset: str, *, version: int | None = None, where: Where | None = None
+    ) -> dict[str, int]:
         id, _ = self._collection(dataset)
+        if where is not None:
+            return Question(self._db, self._workspace, id, where).counts(_alive(id, version))
         query = select(sample.c.split, func.count()).where(_alive(id, version))
         rows = self._db.execute(query.group_by(sample.c.split)).all()
         return {split: n for split, n in sorted((r[0], r[1]) for r in rows)}
+
+    def keys(self, dataset: str) -> list[str]:
+        id, _ = self._collection(dataset)
+        return self._hints.keys(id)
 
     def pending(self, dataset: str) -> Iterator[Sample]:
         id, head = self._collection(dataset)
@@ -130,8 +177,8 @@ class SqlSamples:
             .where(sample.c.dataset == id, sample.c.since == head + 1)
             .order_by(sample.c.filename)
         )
-        lines = list(self._db.scalars(query))
-        yield from map(Sample.model_validate_json, lines)
+        with self._db.execute(query, execution_options=STREAM) as found:
+            yield from map(Sample.model_validate_json, found.scalars())
 
     def assign(self, dataset: str, splits: Mapping[str, Split]) -> None:
         self._writing()
@@ -248,7 +295,22 @@ class SqlSamples:
         self._db.execute(delete(sample).where(mine, sample.c.since >= working))
         self._db.execute(update(sample).where(mine).values(until=working))
 
-    def _open(self, id: int, working: int, samples: Iterable[Sample]) -> None:
+    def _brought(self, id: int, filenames: list[str]) -> dict[str, int | None]:
+        """By which addition open rows came."""
+        if not filenames:
+            return {}
+        query = select(sample.c.filename, sample.c.addition).where(
+            sample.c.dataset == id, sample.c.filename.in_(filenames), sample.c.until == FOREVER
+        )
+        return {r.filename: r.addition for r in self._db.execute(query)}
+
+    def _open(
+        self,
+        id: int,
+        working: int,
+        samples: Iterable[Sample],
+        brought: Mapping[str, int | None],
+    ) -> None:
         """Begin rows; one that equals the row the working version had ended goes on instead."""
         fresh = {s.filename: s for s in samples}
         if not fresh:
@@ -272,12 +334,24 @@ class SqlSamples:
                 sample.c.dataset == id, sample.c.filename.in_(back), sample.c.until == working
             )
             self._db.execute(update(sample).where(again).values(until=FOREVER))
+        if not fresh:
+            return
+        facts = {name: facts_of(s) for name, s in fresh.items()}
+        bulk = self._additions and any(name not in brought for name in fresh)
+        now = self._additions.current(id) if self._additions and bulk else None
         rows = [
-            {"dataset": id, "since": working, "until": FOREVER, **_columns(s)}
+            {
+                "dataset": id,
+                "since": working,
+                "until": FOREVER,
+                "addition": brought.get(s.filename, now),
+                **_columns(s, facts[s.filename]),
+            }
             for s in fresh.values()
         ]
-        if rows:
-            self._db.execute(insert(sample), rows)
+        self._db.execute(insert(sample), rows)
+        classes = self._labels.classes({n: s.annotation for n, s in fresh.items() if s.annotation})
+        self._hints.add(id, batch_of(facts, classes))
 
 
 def _alive(id: int, version: int | None) -> ColumnElement[bool]:
@@ -301,7 +375,11 @@ def _merged(new: Sample, old: tuple[Sample, int] | None) -> Sample:
     return new.model_copy(update=kept)
 
 
-def _columns(s: Sample) -> dict[str, Any]:
+def _labels(s: Sample) -> tuple[Digest, Digest | None]:
+    return s.digest, s.annotation
+
+
+def _columns(s: Sample, facts: Facts) -> dict[str, Any]:
     line = s.line
     if "\\u0000" in line:
         raise Invalid(f"sample {s.filename!r}: its metadata holds a NUL character")
@@ -311,6 +389,7 @@ def _columns(s: Sample) -> dict[str, Any]:
         "annotation": bytes.fromhex(s.annotation) if s.annotation else None,
         "split": s.split or "",
         "line": line,
+        "facts": canonical_json(facts).decode(),
     }
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, make_url
 from viseon.adapters.sql.catalog import SqlCatalog
 from viseon.adapters.sql.engine import connect
 from viseon.adapters.sql.eventlog import SqlEventLog
-from viseon.adapters.sql.migrate import migrate
+from viseon.adapters.sql.migrate import check, migrate
 from viseon.operation import Call, current
 from viseon.ports import Catalog, EventLog
 from viseon.schema import Clock, Scope, Unavailable
@@ -33,6 +33,10 @@ class Store:
     def events(self, scope: Scope) -> EventLog:
         """The events of one workspace."""
         return SqlEventLog(self._engine, scope.workspace)
+
+    def check(self) -> None:
+        """Ask it something. Raises Unavailable, or Conflict where another release migrated it."""
+        check(self._engine)
 
     def close(self) -> None:
         """Give the connections back."""

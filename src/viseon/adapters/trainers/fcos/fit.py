@@ -97,7 +97,7 @@ class Fcos:
         return Trained(path, signature, dict(memory.best))
 
     def _signature(self, data: TrainingData) -> Signature:
-        if data.task is not Task.DETECT:
+        if data.task is Task.CLASSIFY:  # every other task has boxes, too
             raise Invalid(f"the trainer 'fcos' detects; the dataset is for {data.task.value!r}")
         if not data.classes:
             raise Invalid("the version has no classes", fix="annotate something before training")
