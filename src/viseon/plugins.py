@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import ValidationError
@@ -52,9 +53,10 @@ def _names(config: type[Noun]) -> str:
 
 def find(kind: Kind, name: str) -> Plugin[Any, Any]:
     """The installed plugin of that kind and name. Raises NotFound that lists what there is."""
-    for entry in entry_points(group="viseon.plugins", name=f"{kind}.{name}"):
-        plugin: Plugin[Any, Any] = entry.load()
-        return plugin
+    for entry in _installed():
+        if entry.name == f"{kind}.{name}":
+            plugin: Plugin[Any, Any] = entry.load()
+            return plugin
     known = sorted(names(kind))
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
@@ -63,6 +65,12 @@ def find(kind: Kind, name: str) -> Plugin[Any, Any]:
 
 def names(kind: Kind) -> Iterator[str]:
     """The names of the installed plugins of a kind."""
-    for entry in entry_points(group="viseon.plugins"):
+    for entry in _installed():
         if entry.name.startswith(f"{kind}."):
             yield entry.name.removeprefix(f"{kind}.")
+
+
+@cache
+def _installed() -> tuple[EntryPoint, ...]:
+    """Looked up once: it means reading a file of every installed package."""
+    return tuple(entry_points(group="viseon.plugins"))

@@ -76,7 +76,7 @@ def _stored(rows: list[Row], blobs: BlobStore) -> None:
 
 def _sample(row: Row) -> Sample:
     digest = row.annotation.digest if isinstance(row.annotation, Annotation) else row.annotation
-    return Sample(
+    return Sample.model_construct(  # a row's fields were checked
         filename=row.filename,
         digest=row.digest,
         annotation=digest,
@@ -84,4 +84,5 @@ def _sample(row: Row) -> Sample:
         width=row.width,
         height=row.height,
         metadata=row.metadata,
+        erased=False,
     )

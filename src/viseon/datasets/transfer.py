@@ -224,14 +224,17 @@ def _target(platform: Place, name: str, classes: tuple[str, ...], task: Task) ->
 
 
 def _row(file: LabelledFile, digest: Digest) -> bytes:
-    row = Row(
-        filename=file.filename,
-        digest=digest,
-        annotation=file.annotation,
-        split=file.split,
-        width=file.width,
-        height=file.height,
-        metadata=dict(file.metadata),
+    plain = {
+        "filename": file.filename,
+        "digest": digest,
+        "split": file.split,
+        "width": file.width,
+        "height": file.height,
+    }
+    if file.annotation is None and not file.metadata:
+        return canonical_json({key: value for key, value in plain.items() if value}) + b"\n"
+    row = Row.model_validate(
+        plain | {"annotation": file.annotation, "metadata": dict(file.metadata)}
     )
     return canonical_json(row.model_dump(mode="json", exclude_defaults=True)) + b"\n"
 

@@ -65,13 +65,16 @@ class FileBlobs:
             return
         self._folder(self._root / "tmp", sync=False)
         named: list[Digest] = []
+        shards: set[str] = set()
         with _explained(), Stagers(self._root) as stagers:
             for staged in stagers.batches(paths):
                 sync_everything(self._root)  # contents before names
                 yield from named
                 for digest, copy in staged:
                     if copy:  # of equal files the last one stays
-                        self._folder(self._root / digest[:2], sync=False)
+                        if digest[:2] not in shards:
+                            self._folder(self._root / digest[:2], sync=False)
+                            shards.add(digest[:2])
                         os.replace(copy, self._name_of(digest))
                 named = [digest for digest, _ in staged]
         sync_everything(self._root)

@@ -196,8 +196,8 @@ def _straight(path: Path) -> str:
 
 
 def _documents(root: Path) -> Iterator[Path]:
-    for path in walk(root) if root.is_dir() else ():
-        if path.suffix == ".json" and path.is_file() and _is_labelme(path):
+    for path in walk(root, ".json") if root.is_dir() else ():
+        if path.is_file() and _is_labelme(path):
             yield path
 
 

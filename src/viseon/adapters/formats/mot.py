@@ -4,6 +4,7 @@
 `frame,id,left,top,width,height,considered,class,visibility`; the first pixel is (1, 1).
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -161,9 +162,17 @@ def _folders(root: Path) -> list[Path]:
     """The sequences, at most two folders down."""
     if not root.is_dir():
         return []
-    levels = [root.glob("/".join("*" * depth)) for depth in range(1, _DEEPEST + 1)]
-    below = sorted(path for level in levels for path in level if path.is_dir())
-    return [path for path in (root, *below) if _is_sequence(path)]
+    return [path for path in (root, *sorted(_below(root, _DEEPEST))) if _is_sequence(path)]
+
+
+def _below(folder: Path, deep: int) -> Iterator[Path]:
+    """The folders in a folder, so many levels down."""
+    with os.scandir(folder) as found:
+        inner = [Path(entry.path) for entry in found if entry.is_dir()]
+    yield from inner
+    if deep > 1:
+        for path in inner:
+            yield from _below(path, deep - 1)
 
 
 def _is_sequence(folder: Path) -> bool:

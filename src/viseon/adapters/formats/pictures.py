@@ -35,9 +35,12 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def walk(root: Path) -> Iterator[Path]:
-    """Every visible file below `root` in name order. Links to folders are not followed."""
-    return (folder / name for folder, names in _folders(root) for name in names)
+def walk(root: Path, suffix: str = "") -> Iterator[Path]:
+    """Every visible file below `root` in name order, or those whose names end so.
+
+    Links to folders are not followed.
+    """
+    return (folder / n for folder, names in _folders(root) for n in names if n.endswith(suffix))
 
 
 def pictures(root: Path) -> list[Path]:

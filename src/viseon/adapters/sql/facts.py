@@ -10,6 +10,7 @@ texts spell, beside the texts themselves.
 import struct
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from viseon.ports.where import Fact, Value
@@ -67,11 +68,15 @@ def facts_of(sample: Sample) -> Facts:
         found.setdefault("hour", code_of(float(taken.hour)))
         found.setdefault("weekday", code_of(WEEKDAYS[taken.weekday()]))
         found.setdefault("date", code_of(taken.date().isoformat()))
-    if sample.width:
-        _state(found, "@width", sample.width)
-    if sample.height:
-        _state(found, "@height", sample.height)
+    for key, pixels in ("@width", sample.width), ("@height", sample.height):
+        if pixels and (code := _size(pixels)):
+            found[key] = code
     return found
+
+
+@lru_cache(10_000)
+def _size(pixels: int) -> Code | None:
+    return _code(pixels)
 
 
 def _flat(metadata: Mapping[str, Any], prefix: str, deep: int) -> Iterator[tuple[str, Any]]:
