@@ -227,3 +227,26 @@ def test_one_change_in_the_database_and_verify_names_it(local, house, statement,
     found = local.datasets.verify("shop", 1)
     assert (found.ok, found.where) == (False, where)
     assert words in found.problem
+
+
+def test_many_newcomers_are_looked_at_beforehand_and_not_twice(platform):
+    platform.datasets.create(name="many")
+    add(platform, "many", {f"{n}.png": tiny(n) for n in range(501)})
+    assert platform.datasets.status("many").unseen == 501
+    looked = platform.datasets.look("many").wait()
+    assert looked.result == {"pictures": 501}
+    assert looked.progress == 1
+    assert platform.datasets.status("many").unseen == 0
+    assert platform.datasets.look("many").wait().result == {"pictures": 0}
+    assert platform.datasets.commit("many").samples == 501
+
+
+def test_few_newcomers_are_looked_at_as_they_come(platform):
+    platform.datasets.create(name="few")
+    add(platform, "few", {f"{n}.png": tiny(n) for n in range(3)})
+    assert platform.datasets.status("few").unseen == 0
+
+
+def tiny(seed):
+    pixels = np.random.default_rng(seed).integers(0, 255, (16, 16, 3), np.uint8)
+    return cv2.imencode(".png", pixels)[1].tobytes()

@@ -12,6 +12,7 @@ from viseon.cli.refs import version_number
 from viseon.cli.settings_given import given_settings
 from viseon.cli.show import Bar, echo, table
 from viseon.datasets.materialise import Link
+from viseon.datasets.service import LOOKS
 from viseon.datasets.transfer import import_folder, pull
 from viseon.schema import Change, Invalid
 
@@ -50,6 +51,8 @@ def _add_import(cli: typer.Typer, opened: Opened) -> None:
     ) -> None:
         """Freeze what was added as the dataset's next version."""
         platform = opened()
+        if platform.datasets.status(dataset).unseen > LOOKS:
+            platform.datasets.look(dataset).wait(progress=True)
         version = platform.datasets.commit(dataset, message=message)
         typer.echo(version.model_dump_json(indent=2))
         splits = ", ".join(f"{n} {split}" for split, n in sorted(version.splits.items()))

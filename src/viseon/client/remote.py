@@ -15,6 +15,8 @@ from viseon.operation import Operation, operations
 from viseon.platform import SERVICES, Platform
 from viseon.schema import Job, Unavailable
 
+PATIENCE = httpx.Timeout(60, read=600)
+"""Seconds; only an answer may take long, such as a commit of many pictures."""
 RETRIES = 3
 """How often a request is repeated when the connection breaks; its idempotency key makes it safe."""
 
@@ -27,7 +29,7 @@ def connect(
     `workspace` lets an admin of the whole installation enter a workspace other than the token's.
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    http = http or httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False)
+    http = http or httpx.Client(base_url=url, headers=headers, timeout=PATIENCE, trust_env=False)
     base = f"/v1/workspaces/{workspace}" if workspace else "/v1"
     services = {noun: _remote(kind, http, base) for noun, kind in SERVICES.items()}
     platform = Platform(blobs=HttpBlobs(http, base), **services)

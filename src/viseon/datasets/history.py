@@ -29,8 +29,17 @@ class Status(Noun):
     head: int
     pending: dict[str, int]
     """Changes since the head by kind: added, removed, modified, relabelled, moved, described."""
+    unseen: int = 0
+    """Pictures that a commit looks at first, or `look` before it."""
     quarantined: tuple[Quarantined, ...] = ()
     """Those of the last commit that still wait."""
+
+
+class Looked(Noun):
+    """What looking came to."""
+
+    pictures: int
+    """Those seen now; others were known."""
 
 
 def status(records: Records, dataset: Dataset) -> Status:
@@ -43,7 +52,13 @@ def status(records: Records, dataset: Dataset) -> Status:
     if certificate is not None and certificate.quarantined:
         waiting = {s.filename for s in records.samples.pending(dataset.name)}
         held = tuple(q for q in certificate.quarantined if q.filename in waiting)
-    return Status(dataset=dataset.name, head=dataset.head, pending=pending, quarantined=held)
+    unseen = 0
+    if dataset.near is not None:
+        waits = (s.digest for s in records.samples.pending(dataset.name))
+        unseen = len(records.kinship.unseen(waits))
+    return Status(
+        dataset=dataset.name, head=dataset.head, pending=pending, unseen=unseen, quarantined=held
+    )
 
 
 def revert(records: Records, dataset: Dataset, number: int) -> None:

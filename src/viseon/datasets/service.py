@@ -1,7 +1,7 @@
 """Datasets: create, add, commit, look back."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, TypeVar
 
 from pydantic import Field
@@ -10,12 +10,12 @@ from viseon.datasets.adopt import MadeOf, adopt, glance
 from viseon.datasets.books import admitted, check_free, delete, restore
 from viseon.datasets.comparing import Comparing
 from viseon.datasets.freeze import freeze, look_at, settle, version_of
-from viseon.datasets.history import Status, fork, revert, status
+from viseon.datasets.history import Looked, Status, fork, revert, status
 from viseon.datasets.incoming import read_rows
 from viseon.datasets.looking import Looking, Number, page_of
 from viseon.datasets.query.ask import Count, asked_for
 from viseon.operation import Limit, operation
-from viseon.ports import BlobStore, Catalog, Images, Records
+from viseon.ports import BlobStore, Catalog, Images, Records, Report
 from viseon.schema import (
     Added,
     Annotation,
@@ -32,6 +32,7 @@ from viseon.schema import (
     NotFound,
     Page,
     Ratios,
+    Resources,
     Role,
     Sample,
     Task,
@@ -144,7 +145,8 @@ class Datasets(Comparing, Looking):
                 samples = read_rows(file, current, self._blobs, records.samples)
                 added = records.samples.add(dataset, admitted(records, samples))
         self._blobs.delete(rows)  # it was only the envelope
-        self._look(dataset, most=LOOKS)
+        for _ in self._see(self._pending(dataset), most=LOOKS):
+            pass
         return added
 
     @operation("GET", "/datasets/{dataset}/samples", needs=Role.VIEWER)
@@ -208,10 +210,35 @@ class Datasets(Comparing, Looking):
             records.get(Dataset, dataset)
             return records.samples.remove(dataset, filenames)
 
+    @operation(
+        "POST",
+        "/datasets/{dataset}/looks",
+        needs=Role.EDITOR,
+        takes=Resources(cores=2, ram_mb=500),
+    )
+    def look(self, dataset: Name, *, report: Report) -> Looked:
+        """Look at the pictures that a commit would have to look at, to find those that are alike.
+
+        A commit does it by itself; for many pictures this shows progress and can be cancelled:
+        what was looked at stays known.
+        """
+        pending = self._pending(dataset)
+        looked = 0
+        for done, total in self._see(pending):
+            looked = done
+            report.progress(done / total, "looking at pictures")
+            if report.cancelled:
+                break
+        return Looked(pictures=looked)
+
     @operation("POST", "/datasets/{dataset}/versions", needs=Role.EDITOR)
     def commit(self, dataset: Name, *, message: str = "") -> Version:
-        """Freeze the working area as the next version."""
-        self._look(dataset)
+        """Freeze the working area as the next version.
+
+        Pictures that nobody looked at yet are looked at first: see `status` and `look`.
+        """
+        for _ in self._see(self._pending(dataset)):
+            pass
         with self._catalog.transaction() as records:
             current = records.get(Dataset, dataset)
             decision = settle(records, current)
@@ -262,7 +289,8 @@ class Datasets(Comparing, Looking):
         """
         header, digests = glance(self._blobs, manifest)
         if near is not None:
-            self._see(digests)
+            for _ in self._see(digests):
+                pass
         made = Dataset(
             name=dataset, task=header.task, classes=header.classes, near=near, gap_s=gap_s,
             ratios=ratios or Dataset.model_fields["ratios"].default, created=self._now(),
@@ -298,17 +326,15 @@ class Datasets(Comparing, Looking):
             dataset=dataset, old=old, new=new, **totals, changes=tuple(shown[:limit]), next=more
         )
 
-    def _look(self, dataset: str, most: int | None = None) -> None:
-        """See newcomers, unless there are more than `most`: those wait for the commit."""
-        if self._images is None:
-            return
+    def _pending(self, dataset: str) -> list[Digest]:
+        """Newcomers that want to be looked at."""
         with self._catalog.read() as records:
             if records.get(Dataset, dataset).near is None:
-                return
-            pending = [s.digest for s in records.samples.pending(dataset)]
-        self._see(pending, most)
+                return []
+            return [s.digest for s in records.samples.pending(dataset)]
 
-    def _see(self, digests: Iterable[Digest], most: int | None = None) -> None:
+    def _see(self, digests: Iterable[Digest], most: int | None = None) -> Iterator[tuple[int, int]]:
+        """Look at what is not known yet, unless it is more than `most`; how many of how many."""
         if self._images is None:
             return
         with self._catalog.read() as records:
@@ -319,6 +345,7 @@ class Datasets(Comparing, Looking):
             looks = look_at(self._blobs, self._images, unseen[start : start + LOOKS])
             with self._catalog.transaction() as records:
                 records.kinship.see(looks)
+            yield start + len(looks), len(unseen)
 
 
 def _check(records: Records, dataset: str, number: int | None) -> None:
