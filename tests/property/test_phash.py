@@ -19,11 +19,10 @@ from viseon.vision.phash import (
     NEAR,
     VIEWS,
     WORDS,
-    clusters,
     distance,
     is_blank,
+    look_alikes,
     near,
-    near_pairs,
     perceptual_hash,
 )
 
@@ -89,7 +88,8 @@ def test_a_copy_is_near_its_original(copy):
 
 def test_strangers_are_far_apart():
     hashes = np.stack([perceptual_hash(photo(seed)) for seed in range(60)])
-    closest = near_pairs(hashes, threshold=BITS)[:, 2].min()
+    apart = near(hashes, hashes, threshold=BITS)
+    closest = apart[apart[:, 0] != apart[:, 1]][:, 2].min()
     assert closest >= NEAR + 8
 
 
@@ -122,7 +122,9 @@ def test_a_picture_of_nothing_is_near_nothing():
     hash = perceptual_hash(encoded(grey, 60))
     assert is_blank(hash)
     assert distance(hash, hash) == BITS
-    assert len(near_pairs(np.stack([hash, hash]), threshold=BITS)) == 0
+    label, most = look_alikes(np.stack([hash, hash]), threshold=BITS)
+    assert label.tolist() == [0, 1]
+    assert most.tolist() == [-1, -1]
 
 
 @settings(deadline=None, max_examples=30)
@@ -142,14 +144,28 @@ def test_near_finds_exactly_what_distance_says(seed, threshold):
     assert {tuple(row) for row in near(a, b, threshold=threshold).tolist()} == wanted
 
 
-@settings(deadline=None)
-@given(st.integers(1, 12), st.data())
-def test_clusters_join_what_a_chain_of_pairs_joins(count, data):
-    index = st.integers(0, count - 1)
-    pairs = data.draw(st.lists(st.tuples(index, index), max_size=15))
-    label = clusters(count, pairs)
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 14), st.integers(0, 60))
+def test_look_alikes_are_joined_by_chains_of_near_pairs(seed, count, threshold):
+    rng = np.random.default_rng(seed)
+    hashes = np.repeat(rng.integers(0, 2**64, (count, 1, WORDS), np.uint64), VIEWS, axis=1)
+    for i in range(1, count):  # most are some bits away from another one
+        if rng.random() < 0.7:
+            flipped = rng.integers(0, 64, int(rng.integers(0, 30)))
+            mask = np.bitwise_or.reduce(np.uint64(1) << flipped.astype(np.uint64), initial=0)
+            hashes[i] = hashes[rng.integers(0, i)] ^ np.uint64(mask)
+    pairs = [
+        (i, j, bits)
+        for i in range(count)
+        for j in range(i)
+        if (bits := distance(hashes[i], hashes[j])) <= threshold
+    ]
+    label, most = look_alikes(hashes, threshold=threshold)
     for i in range(count):
-        assert label[i] == min(_closure(i, pairs))
+        group = _closure(i, [(a, b) for a, b, _ in pairs])
+        assert label[i] == min(group)
+        inside = [bits for a, _, bits in pairs if a in group]
+        assert most[i] == max(inside, default=-1)
 
 
 def _closure(start, pairs):

@@ -1,17 +1,14 @@
 """Findings about files: broken, twice there, alike, of unlike sizes. Pure: facts in, words out."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from viseon.curation.examine import Facts, State
 from viseon.schema import Digest, Sample
 from viseon.schema.health import HealthExample, HealthFinding, HealthKind, Resolution
-from viseon.vision.phash import VIEWS, WORDS, clusters, near
-
-_BLOCK = 500
-"""Pictures compared with all others between two reports of progress."""
+from viseon.vision.phash import VIEWS, WORDS, look_alikes
 
 _BROKEN: tuple[tuple[State, HealthKind, str, str], ...] = (
     ("missing", "missing", "files whose bytes are not stored", "import them again"),
@@ -95,19 +92,16 @@ def near_duplicates(
         if sample.digest in known and known[sample.digest].hash is not None:
             firsts[sample.digest].append(sample)
     digests = list(firsts)
-    pairs = _pairs([known[d] for d in digests], threshold, say)
-    label = clusters(len(digests), ((i, j) for i, j, _ in pairs))
-    worst: dict[int, int] = defaultdict(int)
-    for i, _, bits in pairs:
-        worst[int(label[i])] = max(worst[int(label[i])], bits)
-    groups: dict[int, list[Sample]] = defaultdict(list)
+    hashes = np.zeros((len(digests), VIEWS, WORDS), np.uint64)
     for index, digest in enumerate(digests):
-        groups[int(label[index])] += firsts[digest]
-    alike = [
-        (group, f"differ in at most {worst[key]} of 128 bits")
-        for key, group in groups.items()
-        if key in worst
-    ]
+        if (hash := known[digest].hash) is not None:
+            hashes[index] = hash
+    label, most = look_alikes(hashes, threshold=threshold, say=say)
+    groups: dict[int, list[Sample]] = defaultdict(list)
+    for joined, bits, digest in zip(label.tolist(), most.tolist(), digests, strict=True):
+        if bits >= 0:
+            groups[joined] += firsts[digest]
+    alike = [(group, f"differ in at most {most[key]} of 128 bits") for key, group in groups.items()]
     leaks = [(g, said) for g, said in alike if len({s.split for s in g if s.split}) > 1]
     return [
         *_alike(
@@ -201,20 +195,3 @@ def _group(group: Sequence[Sample], said: str) -> HealthExample:
         digests=tuple(s.digest for s in shown),
         detail=said + where + more,
     )
-
-
-def _pairs(
-    facts: Sequence[Facts], threshold: int, say: Callable[[float], None]
-) -> list[tuple[int, int, int]]:
-    hashes = np.zeros((len(facts), VIEWS, WORDS), np.uint64)
-    for index, one in enumerate(facts):
-        if one.hash is not None:
-            hashes[index] = one.hash
-    found: list[tuple[int, int, int]] = []
-    for start in range(0, len(hashes), _BLOCK):
-        block = hashes[start : start + _BLOCK]
-        rows = near(block, hashes[start:], threshold=threshold)
-        later: Iterable[list[int]] = rows[rows[:, 0] < rows[:, 1]].tolist()
-        found += [(start + i, start + j, bits) for i, j, bits in later]
-        say(min(1.0, (start + _BLOCK) / len(hashes)))
-    return found

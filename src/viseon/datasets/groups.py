@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 from viseon.ports import Records
 from viseon.ports.kinship import Home
 from viseon.schema import Dataset, Digest, Sample, Split
-from viseon.vision.phash import VIEWS, WORDS, near
+from viseon.vision.phash import VIEWS, WORDS, blocks, look_alikes, near
 
 NEAREST = 24
 """Bits up to which the nearest pair across splits is looked for."""
-
-_BLOCK = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +95,11 @@ def nearest(
         return None
     right = _stacked([hash for _, _, hash in others])
     splits = np.array([split for _, split, _ in others])
-    for start in range(0, len(looks), _BLOCK):
-        block = looks[start : start + _BLOCK]
+    for start, stop in blocks(len(looks), len(others)):
+        block = looks[start:stop]
         limit = max(NEAREST, threshold or 0) if best is None else best[2] - 1
-        rows = near(_stacked([hash for _, _, hash in block]), right, threshold=max(limit, 0))
+        hashes = _stacked([hash for _, _, hash in block])
+        rows = near(hashes, right, threshold=max(limit, 0), both=looks is not others)
         apart = np.array([split for _, split, _ in block])[rows[:, 0]] != splits[rows[:, 1]]
         rows = rows[apart]
         if len(rows) and (best is None or rows[:, 2].min() < best[2]):
@@ -208,15 +207,31 @@ def _by_look(
     if not digests:
         return
     fresh = _stacked(looks.values())
-    for i, j, _ in near(fresh, fresh, threshold=threshold):
-        chains.join(index_of[digests[i]], index_of[digests[j]])
+    label, _ = look_alikes(fresh, threshold=threshold)
+    for one, other in enumerate(label.tolist()):
+        chains.join(index_of[digests[other]], index_of[digests[one]])
     there = records.kinship.looks_of(dataset.name, dataset.head) if dataset.head else []
     if there:
-        old = _stacked(hash for _, _, hash in there)
-        for i, j, bits in near(fresh, old, threshold=threshold):
+        for i, j, bits in _likest(fresh, there, threshold):
             digest, split, _ = there[j]
             why = f"{digest[:12]}… in {split} looks the same ({bits} of 128 bits differ)"
             claims.append((index_of[digests[i]], split, why))
+
+
+def _likest(
+    fresh: NDArray[np.uint64], there: Sequence[tuple[Digest, Split, bytes]], threshold: int
+) -> Iterator[tuple[int, int, int]]:
+    """(i, j, bits): for each newcomer the most alike of `there` in each split."""
+    old = _stacked(hash for _, _, hash in there)
+    splits = np.array([split for _, split, _ in there])
+    for start, stop in blocks(len(fresh), len(old)):
+        rows = near(fresh[start:stop], old, threshold=threshold)
+        for split in np.unique(splits[rows[:, 1]]):
+            own = rows[splits[rows[:, 1]] == split]
+            own = own[np.lexsort((own[:, 2], own[:, 0]))]
+            _, first = np.unique(own[:, 0], return_index=True)
+            for i, j, bits in own[first]:
+                yield int(i) + start, int(j), int(bits)
 
 
 def _stacked(hashes: Iterable[bytes]) -> NDArray[np.uint64]:
