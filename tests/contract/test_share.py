@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from viseon import app, datasets
-from viseon.datasets import bundle, unbundle
+from viseon.datasets import bundle, export_dvc, unbundle
 from viseon.datasets.bundle_copy import BundleCopy, header
 from viseon.datasets.folder_copy import FolderCopy
 from viseon.datasets.offline import verify_copy
@@ -370,3 +370,31 @@ def test_adopting_is_all_or_nothing(platform, shop):
         shop.adopt("other", manifest=manifest, annotations=labels, gap_s=30)
     made = shop.adopt("other", manifest=manifest, annotations=labels, gap_s=5)
     assert made.fingerprint == manifest
+
+
+def test_an_export_for_dvc_is_the_same_near_and_far(platform, local, shop, tmp_path):
+    cache = {"cache": tmp_path / "cache"}
+    done = export_dvc(platform, "shop", 1, into=tmp_path / "a" / "shop", **cache)
+    again = export_dvc(local, "shop", 1, into=tmp_path / "b" / "shop", **cache)
+    assert (again.md5, again.size, again.files) == (done.md5, done.size, done.files)
+    there = [
+        {
+            p.relative_to(tmp_path / at): p.read_bytes()
+            for p in (tmp_path / at).rglob("*")
+            if p.is_file()
+        }
+        for at in "ab"
+    ]
+    assert there[0] == there[1]
+    assert {p.as_posix() for p in there[0]} > {"shop.dvc", "shop/hall/01.png", "shop/empty"}
+    assert verify_copy(FolderCopy(tmp_path / "a" / "shop"), app.images()).ok
+    listing = (done.cache / done.md5[:2] / done.md5[2:]).read_bytes()
+    assert hashlib.md5(listing).hexdigest() == done.md5.removesuffix(".dir")
+    for entry in json.loads(listing):
+        kept = done.cache / entry["md5"][:2] / entry["md5"][2:]
+        assert kept.stat().st_mode & 0o222 == 0
+        assert hashlib.md5(kept.read_bytes()).hexdigest() == entry["md5"]
+        assert kept.read_bytes() == (tmp_path / "a" / "shop" / entry["relpath"]).read_bytes()
+    with pytest.raises(Invalid, match="is in no DVC repository"):
+        export_dvc(platform, "shop", 1, into=tmp_path / "c" / "shop")
+    assert not (tmp_path / "c").exists()

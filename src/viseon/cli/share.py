@@ -6,8 +6,10 @@ import typer
 
 from viseon.cli.plumbing import Opened
 from viseon.cli.refs import version_number
+from viseon.cli.settings_given import given_settings
 from viseon.cli.show import Bar, echo
 from viseon.datasets.bundle import bundle, unbundle
+from viseon.datasets.dvc import export_dvc
 
 PANEL = "Data"
 
@@ -15,6 +17,7 @@ PANEL = "Data"
 def add_share(cli: typer.Typer, opened: Opened) -> None:
     """Add the commands."""
     _add_bundle(cli, opened)
+    _add_dvc(cli, opened)
 
 
 def _add_bundle(cli: typer.Typer, opened: Opened) -> None:
@@ -41,3 +44,31 @@ def _add_bundle(cli: typer.Typer, opened: Opened) -> None:
         with Bar() as bar:
             made = unbundle(opened(), file, name=name or None, progress=bar)
         typer.echo(f"{made.ref}  {made.fingerprint}  {made.samples} samples")
+
+
+def _add_dvc(cli: typer.Typer, opened: Opened) -> None:
+    @cli.command(rich_help_panel=PANEL)
+    def dvc(
+        version: str = typer.Argument(help="shop@3, shop@golden, or shop for the latest."),
+        into: Path = typer.Argument(help="Folder in a git and DVC repository, such as data/shop."),
+        format: str = typer.Option("", help="Lay out as coco, yolo …; else files as they were."),
+        set_: list[str] = typer.Option([], "--set", help="An option of the format: drop=true …"),
+        cache: Path | None = typer.Option(
+            None, help="A DVC cache or local remote to fill; by default the repository's cache."
+        ),
+    ) -> None:
+        """Write a version as a folder that DVC tracks: `dvc status` finds it up to date."""
+        platform = opened()
+        name, number = version_number(platform, version)
+        with Bar() as bar:
+            done = export_dvc(
+                platform, name, number, into=into, format=format or None,
+                options=given_settings(set_), cache=cache, progress=bar,
+            )  # fmt: skip
+        typer.echo(f"{done.version.ref}  {done.version.fingerprint}  {done.note}")
+        echo(f"{done.files} files, {done.size} bytes in {done.cache}")
+        if done.version.erased:
+            echo(
+                f"{done.version.erased} erased samples left out; .viseon/manifest.jsonl lists them"
+            )
+        echo(f"Next: git add {into}.dvc {into.parent / '.gitignore'} && git commit && dvc push")

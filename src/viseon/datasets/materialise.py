@@ -104,11 +104,18 @@ def _works(how: Link, source: Path, folder: Path) -> bool:
     folder.mkdir(parents=True, exist_ok=True)
     probe = folder / f".{secrets.token_hex(8)}.part"
     try:
-        _share(how, source, probe)
-    except OSError:
-        return False
+        return linked(how, source, probe)
     finally:
         probe.unlink(missing_ok=True)
+
+
+def linked(how: Link, source: Path, target: Path) -> bool:
+    """Make `target` share the bytes of `source`; False, and no target, where that cannot be."""
+    try:
+        _share(how, source, target)
+    except OSError:
+        target.unlink(missing_ok=True)
+        return False
     return True
 
 

@@ -145,7 +145,7 @@ def pull(  # noqa: PLR0913 (one per fact)
         raise Failed(f"the manifest of {found.ref} is not what its fingerprint promises")
     labels = platform.blobs.get(platform.datasets.annotations(dataset, found.number))
     if format is None:
-        books = (manifest, labels, _certificate(platform, found))
+        books = (manifest, labels, certificate_of(platform, found))
         _pull_plain(platform.blobs, books, root, link, progress or _silence)
     else:
         writer: Format = plugins.find("format", format).make(options)
@@ -153,7 +153,7 @@ def pull(  # noqa: PLR0913 (one per fact)
     return found
 
 
-def _certificate(platform: Place, version: Version) -> bytes:
+def certificate_of(platform: Place, version: Version) -> bytes:
     """Its canonical JSON: `sha256sum` of it is what the version says; empty where there is none."""
     if version.certificate is None:
         return b""
