@@ -15,6 +15,7 @@ from viseon.cli.deploy import add_deploy
 from viseon.cli.find import add_find
 from viseon.cli.health import add_health
 from viseon.cli.history import add_history
+from viseon.cli.labels import add_labels
 from viseon.cli.models import add_models
 from viseon.cli.plumbing import Opened, add_plumbing
 from viseon.cli.recipes import add_derive
@@ -81,6 +82,7 @@ def build_cli(opened: Opened) -> typer.Typer:
     add_data(cli, opened)
     add_find(cli, opened)
     add_history(cli, opened)
+    add_labels(cli, opened)
     add_verify(cli, opened)
     add_share(cli, opened)
     add_health(cli, opened)
