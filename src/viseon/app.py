@@ -23,7 +23,7 @@ from viseon.adapters.sql import Store, open_store
 from viseon.adapters.tracing.otlp import exporting
 from viseon.annotations import Annotations
 from viseon.curation import Curation
-from viseon.datasets import Datasets, VersionBooks, publish
+from viseon.datasets import Datasets, VersionBooks, Views, publish
 from viseon.deployments import Deployments, ModelServer, Pool
 from viseon.events import Events
 from viseon.jobs import Dispatcher, JobReport, Jobs, OnceByCatalog, follow, work
@@ -103,6 +103,7 @@ class House:
         platform = Platform(
             blobs=guarded(blobs, catalog),
             datasets=datasets,
+            views=Views(catalog, now),
             annotations=Annotations(catalog, scope, now),
             curation=Curation(catalog, blobs, OpencvImages(), now),
             recipes=Recipes(catalog, blobs, OpencvImages(), now, partial(publish, datasets)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from viseon.access import Access
 from viseon.annotations import Annotations
 from viseon.curation import Curation
-from viseon.datasets import Datasets
+from viseon.datasets import Datasets, Views
 from viseon.deployments import Deployments
 from viseon.events import Events
 from viseon.jobs import Jobs
@@ -18,6 +18,7 @@ from viseon.streams import Streams
 
 SERVICES: dict[str, type] = {
     "datasets": Datasets,
+    "views": Views,
     "annotations": Annotations,
     "curation": Curation,
     "recipes": Recipes,
@@ -39,6 +40,7 @@ class Platform:
 
     blobs: BlobStore
     datasets: Datasets
+    views: Views
     annotations: Annotations
     curation: Curation
     recipes: Recipes

@@ -93,7 +93,7 @@ def _add_history(cli: typer.Typer, opened: Opened) -> None:
         html: Path | None = typer.Option(None, help="A page with old and new boxes."),
         pictures: int = typer.Option(60, min=0, max=1000, help="Files to draw on the page."),
     ) -> None:
-        """What changed: + added, - removed, ~ other bytes, L other labels, > other split."""
+        """What changed: + added, - removed, ~ other bytes, L labels, > split, · metadata."""
         platform = opened()
         name, _, number = old.partition("@")
         before = version_number(platform, old)[1] if number else platform.datasets.get(name).head
@@ -109,7 +109,8 @@ def _add_history(cli: typer.Typer, opened: Opened) -> None:
             typer.echo(_line(change))
         echo(
             f"{found.added} added, {found.removed} removed, {found.modified} modified, "
-            f"{found.relabelled} relabelled, {found.moved} moved to another split"
+            f"{found.relabelled} relabelled, {found.moved} moved to another split, "
+            f"{found.described} with other metadata"
         )
 
     @cli.command(rich_help_panel=PANEL)
@@ -152,6 +153,8 @@ def _line(change: Change) -> str:
     old, new = change.old or change.old_annotation, change.new or change.new_annotation
     if change.kind == "moved":
         return f"> {change.filename}  {change.old_split} → {change.new_split}"
+    if change.kind == "described":
+        return f"· {change.filename}"
     if change.kind == "relabelled":
         old, new = change.old_annotation, change.new_annotation
     digests = " → ".join(d[:12] if d else "none" for d in (old, new))

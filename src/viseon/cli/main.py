@@ -12,6 +12,7 @@ from viseon.cli.data import add_data
 from viseon.cli.deletion import add_deletion
 from viseon.cli.demo import add_demo
 from viseon.cli.deploy import add_deploy
+from viseon.cli.describe import add_describe
 from viseon.cli.find import add_find
 from viseon.cli.health import add_health
 from viseon.cli.history import add_history
@@ -81,6 +82,7 @@ def build_cli(opened: Opened) -> typer.Typer:
 
     add_data(cli, opened)
     add_find(cli, opened)
+    add_describe(cli, opened)
     add_history(cli, opened)
     add_labels(cli, opened)
     add_verify(cli, opened)

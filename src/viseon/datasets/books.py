@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from viseon.datasets import manifest
 from viseon.datasets.freeze import key, version_of, written
+from viseon.datasets.query.ask import view_key
 from viseon.ports import Records
 from viseon.schema import (
     Certificate,
@@ -19,6 +20,7 @@ from viseon.schema import (
     RunState,
     Sample,
     Version,
+    View,
 )
 from viseon.schema.recipe import Derivation
 
@@ -31,8 +33,10 @@ class VersionBooks:
         return learned(records, dataset)
 
     def purge(self, records: Records, dataset: str) -> None:
-        """Forget a dataset for good: rows, versions, certificates."""
+        """Forget a dataset for good: rows, versions, certificates, views."""
         records.remains.drop_rows(dataset)
+        for view in records.find(View, prefix=view_key(dataset, "")):
+            records.remove(View, view_key(dataset, view.name))
         for number in [v.number for v in records.find(Version, prefix=f"{dataset}@")]:
             for kind in (Version, Certificate, Derivation):
                 records.remove(kind, key(dataset, number))

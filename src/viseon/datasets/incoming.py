@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
+from viseon.datasets.typed import check_fields
 from viseon.ports import BlobStore, Samples
 from viseon.schema import Annotation, Dataset, Invalid, NotFound, Row, Sample
 
@@ -26,6 +27,7 @@ def read_rows(
         rows = [_row(number, line) for number, line in batch]
         for row in rows:
             _once(row, seen)
+            check_fields(row.filename, row.metadata, dataset)
             if isinstance(row.annotation, Annotation):
                 check_classes(row.filename, row.annotation, dataset)
         _stored(rows, blobs)

@@ -9,6 +9,8 @@ from pydantic import Field
 from viseon.datasets.adopt import MadeOf, adopt, glance
 from viseon.datasets.books import admitted, check_free, delete, restore
 from viseon.datasets.comparing import Comparing
+from viseon.datasets.describe import Describing
+from viseon.datasets.fields import Fields
 from viseon.datasets.freeze import freeze, look_at, settle, version_of
 from viseon.datasets.history import Looked, Status, fork, revert, status
 from viseon.datasets.incoming import read_rows
@@ -50,7 +52,7 @@ in them differ in 20 and more, re-encoded, resized, brightened and slightly crop
 """
 
 
-class Datasets(Comparing, Looking):
+class Datasets(Comparing, Describing, Fields, Looking):
     """Collections of samples and their versions."""
 
     def __init__(

@@ -16,6 +16,7 @@ from viseon.datasets.manifest import header_of, samples_of
 from viseon.datasets.materialise import Link, Target, choose, materialise, write
 from viseon.datasets.recognise import format_for
 from viseon.datasets.service import Datasets
+from viseon.datasets.typed import check_fields
 from viseon.ports import BlobStore, Format, LabelledFile
 from viseon.schema import (
     Added,
@@ -101,6 +102,7 @@ def import_folder(  # noqa: PLR0913 (one per fact)
         contents.task or task_of(files),
     )  # fmt: skip
     for file in files:
+        check_fields(file.filename, file.metadata, target)
         if file.annotation is not None:
             check_classes(file.filename, file.annotation, target)
     stored = platform.blobs.add_many(file.path for file in files)

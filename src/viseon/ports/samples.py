@@ -1,7 +1,7 @@
 """Where the rows of datasets and versions live, in bulk."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from viseon.ports.where import Where
 from viseon.schema import Added, Annotation, Change, Digest, Sample, Split
@@ -23,6 +23,13 @@ class Samples(Protocol):
 
     def relabel(self, dataset: str, annotations: Mapping[str, Digest | None]) -> None:
         """Give samples of the working area other annotations by filename, or none.
+
+        Everything else stays, and so does who brought the sample. Raises NotFound.
+        """
+        ...
+
+    def describe(self, dataset: str, metadata: Mapping[str, Mapping[str, Any]]) -> None:
+        """Give samples of the working area other metadata by filename: all of it, not a part.
 
         Everything else stays, and so does who brought the sample. Raises NotFound.
         """

@@ -66,11 +66,29 @@ def moment_of(value: Any) -> datetime | None:
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
+def _key(key: str) -> str:
+    plain = key.isprintable() and key == key.strip() and "" not in key.split(".")
+    if not plain or key.startswith("@") or '"' in key or "\\" in key or len(key) > 200:  # noqa: PLR2004
+        raise ValueError(
+            f"{key!r} must be printable, without quotes, backslashes, a leading @ or empty parts"
+        )
+    return key
+
+
+Key = Annotated[str, AfterValidator(_key)]
+"""A key of a sample's metadata that can be searched; a dot leads into what is nested."""
+
+FieldType = Literal["text", "number", "boolean", "time", "date", "choice"]
+
+
 class CustomField(Noun):
     """What samples may say under one key of their metadata."""
 
-    type: Literal["text", "number", "boolean", "time", "choice"]
-    """`time` is ISO 8601 with a date, such as `2030-01-01T22:00:00Z`; without zone it is UTC."""
+    type: FieldType
+    """`time` is ISO 8601 with a date, such as `2030-01-01T22:00:00Z`; without zone it is UTC.
+
+    `date` is such as `2030-01-31`.
+    """
     choices: tuple[str, ...] = ()
     """What a `choice` may be."""
 
@@ -103,7 +121,9 @@ class View(Noun):
     dataset: Name
     name: Name
     where: str
+    description: str = ""
     created: Time
+    """When it was last saved."""
     created_by: str = ""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 
 from viseon.ports import Records, Remains
-from viseon.schema import Certificate, Deleted, Digest, Erasure, Job, Replay, Version
+from viseon.schema import Certificate, Deleted, Digest, Erasure, Job, Replay, Version, View
 from viseon.schema.recipe import Derivation, StageResult
 
 DIGESTS = re.compile(r"[0-9a-f]{64}")
@@ -71,7 +71,9 @@ def _marks(records: Records, found: dict[Digest, str], without: Set[str]) -> Mar
 
 
 def _silent(kind: str, key: str, body: str, without: Set[str]) -> bool:
-    """Whether a noun keeps nothing alive: an earlier collection, a dataset that goes."""
+    """Whether a noun keeps nothing alive: a collection, a question, a dataset that goes."""
+    if kind == View.__name__:
+        return True
     if kind in (Job.__name__, Replay.__name__):
         return str(json.loads(body).get("operation")).startswith(OWN)
     return kind in _OF_DATASETS and key.split("@")[0] in without

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from sqlalchemy import CompoundSelect, and_, literal, select, union_all
 
+from viseon.adapters.sql.rows import same
 from viseon.adapters.sql.tables import sample
 from viseon.schema import Change, Sample
 
@@ -54,4 +55,4 @@ def _kind(old: Sample | None, new: Sample | None) -> Kind | None:
         return "relabelled"
     if old.split != new.split:
         return "moved"
-    return None if old == new else "described"
+    return None if same(old, new) else "described"

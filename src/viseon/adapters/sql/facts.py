@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 from viseon.ports.where import Fact, Value
@@ -112,6 +113,8 @@ def _code(value: Any) -> Code | None:
         isinstance(value, str) and len(value) > LONGEST
     ):
         return None
+    if isinstance(value, float) and not isfinite(value):
+        return None  # a manifest says null
     try:
         return code_of(value)
     except OverflowError:

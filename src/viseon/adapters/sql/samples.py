@@ -18,11 +18,12 @@ from sqlalchemy import (
 )
 
 from viseon.adapters.sql.changes import change_of, changed_rows
-from viseon.adapters.sql.facts import Facts, facts_of
+from viseon.adapters.sql.facts import facts_of
 from viseon.adapters.sql.hints import SqlHints, batch_of
 from viseon.adapters.sql.history import SqlAdditions
 from viseon.adapters.sql.labels import SqlLabels
 from viseon.adapters.sql.question import Question
+from viseon.adapters.sql.rows import columns, labels, merged, same
 from viseon.adapters.sql.tables import FOREVER, collection, sample
 from viseon.ports.where import Where
 from viseon.schema import (
@@ -30,7 +31,6 @@ from viseon.schema import (
     Annotation,
     Change,
     Digest,
-    Invalid,
     NotFound,
     Sample,
     Split,
@@ -70,35 +70,27 @@ class SqlSamples:
         for chunk in _chunks(samples):
             wanted = {s.filename: s for s in chunk}
             open_rows = self._open_rows(id, list(wanted))
-            new = {n: _merged(s, open_rows.get(n)) for n, s in wanted.items()}
-            same = [n for n, s in new.items() if n in open_rows and s == open_rows[n][0]]
-            for name in same:
+            new = {n: merged(s, open_rows.get(n)) for n, s in wanted.items()}
+            kept = [n for n, s in new.items() if n in open_rows and same(s, open_rows[n][0])]
+            for name in kept:
                 del new[name]
             replaced = [n for n in new if n in open_rows]
-            same_labels = [n for n in replaced if _labels(new[n]) == _labels(open_rows[n][0])]
+            same_labels = [n for n in replaced if labels(new[n]) == labels(open_rows[n][0])]
             brought = self._brought(id, same_labels)
             self._close(id, head + 1, replaced)
             self._open(id, head + 1, new.values(), brought)
             total = Added(
                 added=total.added + len(new) - len(replaced),
                 replaced=total.replaced + len(replaced),
-                unchanged=total.unchanged + len(same),
+                unchanged=total.unchanged + len(kept),
             )
         return total
 
     def relabel(self, dataset: str, annotations: Mapping[str, Digest | None]) -> None:
-        self._writing()
-        id, head = self._collection(dataset)
-        for chunk in _chunks(annotations):
-            rows = self._open_rows(id, chunk)
-            new = [rows[n][0].model_copy(update={"annotation": annotations[n]}) for n in rows]
-            missing = [n for n in chunk if n not in rows]
-            if missing:
-                raise NotFound(f"no sample {missing[0]!r} in dataset {dataset!r}")
-            brought = self._brought(id, chunk)
-            changed = [s for s in new if s != rows[s.filename][0]]
-            self._close(id, head + 1, [s.filename for s in changed])
-            self._open(id, head + 1, changed, brought)
+        self._alter(dataset, {n: {"annotation": digest} for n, digest in annotations.items()})
+
+    def describe(self, dataset: str, metadata: Mapping[str, Mapping[str, Any]]) -> None:
+        self._alter(dataset, {n: {"metadata": dict(said)} for n, said in metadata.items()})
 
     def remove(self, dataset: str, filenames: Iterable[str]) -> int:
         self._writing()
@@ -258,6 +250,21 @@ class SqlSamples:
             found |= self._labels.get(chunk)
         return found
 
+    def _alter(self, dataset: str, updates: Mapping[str, Mapping[str, Any]]) -> None:
+        """Replace fields of rows of the working area; who brought them stays."""
+        self._writing()
+        id, head = self._collection(dataset)
+        for chunk in _chunks(updates):
+            rows = self._open_rows(id, chunk)
+            missing = [n for n in chunk if n not in rows]
+            if missing:
+                raise NotFound(f"no sample {missing[0]!r} in dataset {dataset!r}")
+            new = [rows[n][0].model_copy(update=updates[n]) for n in rows]
+            brought = self._brought(id, chunk)
+            changed = [s for s in new if not same(s, rows[s.filename][0])]
+            self._close(id, head + 1, [s.filename for s in changed])
+            self._open(id, head + 1, changed, brought)
+
     def _collection(self, dataset: str, *, create: bool = False) -> tuple[int, int]:
         here = and_(collection.c.workspace == self._workspace, collection.c.name == dataset)
         row = self._db.execute(select(collection.c.id, collection.c.head).where(here)).first()
@@ -326,7 +333,7 @@ class SqlSamples:
             after = fresh[name]
             if after.split is None:
                 after = after.model_copy(update={"split": before.split})
-            if after == before:
+            if same(after, before):
                 back.append(name)
                 del fresh[name]
         if back:
@@ -345,7 +352,7 @@ class SqlSamples:
                 "since": working,
                 "until": FOREVER,
                 "addition": brought.get(s.filename, now),
-                **_columns(s, facts[s.filename]),
+                **columns(s, facts[s.filename]),
             }
             for s in fresh.values()
         ]
@@ -358,39 +365,6 @@ def _alive(id: int, version: int | None) -> ColumnElement[bool]:
     if version is None:
         return and_(sample.c.dataset == id, sample.c.until == FOREVER)
     return and_(sample.c.dataset == id, sample.c.since <= version, sample.c.until > version)
-
-
-def _merged(new: Sample, old: tuple[Sample, int] | None) -> Sample:
-    if old is None:
-        return new
-    before = old[0]
-    kept: dict[str, Any] = {"split": new.split or before.split}
-    if new.digest == before.digest:
-        kept |= {
-            "annotation": new.annotation or before.annotation,
-            "width": new.width or before.width,
-            "height": new.height or before.height,
-            "metadata": {**before.metadata, **new.metadata},
-        }
-    return new.model_copy(update=kept)
-
-
-def _labels(s: Sample) -> tuple[Digest, Digest | None]:
-    return s.digest, s.annotation
-
-
-def _columns(s: Sample, facts: Facts) -> dict[str, Any]:
-    line = s.line
-    if "\\u0000" in line:
-        raise Invalid(f"sample {s.filename!r}: its metadata holds a NUL character")
-    return {
-        "filename": s.filename,
-        "digest": bytes.fromhex(s.digest),
-        "annotation": bytes.fromhex(s.annotation) if s.annotation else None,
-        "split": s.split or "",
-        "line": line,
-        "facts": canonical_json(facts).decode(),
-    }
 
 
 def _chunks(values: Iterable[T]) -> Iterator[list[T]]:

@@ -4,7 +4,7 @@ from viseon.datasets.query.names import Vocabulary
 from viseon.datasets.query.parser import parse
 from viseon.ports import Records
 from viseon.ports.where import All, Where
-from viseon.schema import Dataset, NotFound, Noun, View
+from viseon.schema import Conflict, Dataset, Invalid, NotFound, Noun, View
 
 
 class Count(Noun):
@@ -34,14 +34,43 @@ def asked_for(records: Records, dataset: str, *, where: str = "", view: str = ""
     names = vocabulary(records, dataset)
     parts = []
     if view:
-        saved = records.seek(View, view_key(dataset, view))
-        if saved is None:
-            known = [v.name for v in records.find(View, prefix=f"{dataset}:", limit=20)]
-            raise NotFound(
-                f"dataset {dataset!r} has no view {view!r}",
-                fix=f"it has: {', '.join(known)}" if known else "save one: viseon views create",
-            )
-        parts.append(parse(saved.where, names))
+        parts.append(_read(view_of(records, dataset, view), names))
     if where.strip():
         parts.append(parse(where, names))
     return parts[0] if len(parts) == 1 else All(tuple(parts))
+
+
+def view_of(records: Records, dataset: str, name: str) -> View:
+    """Raises NotFound that says which views there are."""
+    records.get(Dataset, dataset)
+    found = records.seek(View, view_key(dataset, name))
+    if found is None:
+        known = [v.name for v in records.find(View, prefix=view_key(dataset, ""), limit=20)]
+        raise NotFound(
+            f"dataset {dataset!r} has no view {name!r}",
+            fix=f"it has: {', '.join(known)}" if known else "save one: viseon views put",
+        )
+    return found
+
+
+def check_views(records: Records, dataset: str) -> None:
+    """Raises Conflict that names the views which the dataset's names and types no longer suit."""
+    names = vocabulary(records, dataset)
+    broken = []
+    for view in records.find(View, prefix=view_key(dataset, "")):
+        try:
+            parse(view.where, names)
+        except Invalid as error:
+            broken.append(f"{view.name!r} ({error.message})")
+    if broken:
+        raise Conflict(
+            f"views would no longer be understood: {', '.join(broken[:5])}",
+            fix="change or remove them first: viseon views",
+        )
+
+
+def _read(view: View, names: Vocabulary) -> Where:
+    try:
+        return parse(view.where, names)
+    except Invalid as error:
+        raise Invalid(f"view {view.name!r}: {error.message}", fix=error.fix) from error
