@@ -35,6 +35,7 @@ def world(local, box_model, tmp_path):
     (folder / "dot.png").write_bytes(base64.b64decode(PICTURE))
     shop = viseon.Project("shop", platform=local, classes=("person",)).upload(folder)
     shop.version("first")
+    local.views.put("shop", "door", where="width > 0")
     return local
 
 
@@ -81,6 +82,7 @@ NOT_HERE = {
     "recipes_get": "not made by a recipe",
     "datasets_restore": "is not deleted",
     "storage_purge": "no deleted dataset",
+    "views_remove": "was deleted by",
 }
 """Examples that this little world has nothing for, and what is said then."""
 

@@ -28,6 +28,8 @@ BODIES: dict[str, Any] = {
     "access_create_workspace": {"name": "north"},
     "datasets_create": {"name": "yard", "classes": ["person", "forklift"]},
     "datasets_add_classes": {"classes": ["person", "trolley"]},
+    "datasets_declare": {"key": "light", "type": "choice", "choices": ["day", "night"]},
+    "datasets_describe": {"where": "width > 0", "metadata": {"light": "day"}, "add_tags": ["old"]},
     "deployments_create": {"name": "gate", "models": ["people@1"], "serving": {"max_batch": 4}},
     "deployments_swap": {"models": ["people@1"], "serving": {"timeout_ms": 500}},
     "deployments_predict_bytes": {"images": [PICTURE]},
@@ -36,5 +38,6 @@ BODIES: dict[str, Any] = {
         "document": "stream: entrance\nsource: {kind: scene}\nmodel: people@1\n"
         "tracker: {kind: bytetrack}\nsinks: [{kind: events}]\n"
     },
+    "views_put": {"where": 'split == "val" and width >= 640', "description": "Large and unseen"},
 }
 """Bodies by operation."""
