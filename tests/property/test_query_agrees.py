@@ -256,19 +256,24 @@ def stores(tmp_path, postgres_url):
         store.close()
 
 
-def answers(store, name, where, **more):
+def answers(store, name, where, version):
     with store.catalog(SCOPE).read() as records:
-        found = [s.filename for s in records.samples.page(name, where=where, **more)]
-        assert sum(records.samples.count(name, where=where).values()) == len(found)
-    return found
+        found = records.samples.page(name, where=where, version=version)
+        total = sum(records.samples.count(name, where=where, version=version).values())
+        assert total == len(found)
+    return [s.filename for s in found]
 
 
 @pytest.mark.parametrize("thin", [0.0, 1.0], ids=["row by row", "by hints"])
-@given(rows=rows, asked=st.lists(expressions, min_size=1, max_size=6))
+@given(
+    rows=rows,
+    told=st.lists(metadata, max_size=4),
+    asked=st.lists(expressions, min_size=1, max_size=6),
+)
 @settings(
     max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
 )  # fmt: skip
-def test_everybody_agrees(stores, thin, rows, asked):
+def test_everybody_agrees(stores, thin, rows, told, asked):
     samples = [
         Sample(
             filename=n, digest=digest_of(n.encode()), metadata=m, split=s, width=w, height=w,
@@ -278,6 +283,8 @@ def test_everybody_agrees(stores, thin, rows, asked):
     ]  # fmt: skip
     labels = {n: a for n, _, a, _, _ in rows}
     names = Vocabulary(fields=FIELDS, keys=KEYS, classes=CLASSES)
+    after = {s.filename: m for s, m in zip(samples, told, strict=False)}
+    now = [s.model_copy(update={"metadata": after.get(s.filename, s.metadata)}) for s in samples]
     dataset = f"d{next(NUMBER)}"
     for store in stores.values():
         with store.catalog(SCOPE).transaction() as records:
@@ -285,12 +292,16 @@ def test_everybody_agrees(stores, thin, rows, asked):
             half = len(samples) // 2
             records.samples.add(dataset, samples[half:])
             records.samples.add(dataset, samples[:half])
+            records.samples.freeze(dataset, 1)
+            records.samples.describe(dataset, after)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "THIN", thin)
         for source in asked:
             where = parse(source, names)
-            expected = sorted(
-                s.filename for s in samples if Plain(s, labels[s.filename]).holds(where)
-            )
-            for kind, store in stores.items():
-                assert answers(store, dataset, where) == expected, (kind, source)
+            for version, there in ((1, samples), (None, now)):
+                expected = sorted(
+                    s.filename for s in there if Plain(s, labels[s.filename]).holds(where)
+                )
+                for kind, store in stores.items():
+                    found = answers(store, dataset, where, version)
+                    assert found == expected, (kind, version, source)

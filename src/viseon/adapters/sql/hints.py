@@ -30,8 +30,13 @@ MOST_SMALL = 32
 LAST = "\U0010ffff"
 WIDE = "\x01"
 """Before the key of a hint whose bounds differ: those are few, and looked through."""
+LACK = "\x02"
+"""Before a key: the rows that do not have it. Where a batch says nothing of a key, none has it."""
+LISTED, EMPTY = "[", "[]"
+"""Values of a key, besides its entries, that stand for a list and for one without entries."""
 
 Bound = tuple[str, str]
+NO_BOUND: Bound = ("", "")
 Bits = dict[str, dict[Bound, int]]
 """By key and (low, high): bit i is set when the batch's i-th name has such a value."""
 
@@ -50,15 +55,18 @@ def batch_of(rows: Mapping[str, Facts], classes: Mapping[str, Iterable[str]]) ->
     bits: Bits = {}
     for at, name in enumerate(names):
         bit = 1 << at
-        stated = [*rows[name].items(), ("@class", [f"t{c}" for c in classes.get(name, ())])]
+        stated = [(key, _stated(codes)) for key, codes in rows[name].items()]
+        stated.append(("@class", [f"t{c}" for c in classes.get(name, ())]))
         if name in classes:
-            stated.append(("@labelled", "b1"))
-        for key, codes in stated:
+            stated.append(("@labelled", ["b1"]))
+        for key, said in stated:
             of_key = bits.setdefault(key, {})
-            for code in (codes,) if isinstance(codes, str) else codes:
+            for code in said:
                 bound = bound_of(code)
                 of_key[bound] = of_key.get(bound, 0) | bit
-    return Batch(names, {key: _bucketed(of) for key, of in bits.items()})
+    full = (1 << len(names)) - 1
+    lacks = {LACK + key: {NO_BOUND: full & ~_any(of)} for key, of in bits.items()}
+    return Batch(names, {key: _bucketed(of) for key, of in bits.items()} | lacks)
 
 
 def bound_of(code: str) -> Bound:
@@ -99,13 +107,27 @@ class SqlHints:
             for table in (hint, batch):
                 here = and_(table.c.dataset == dataset, table.c.number == number)
                 self._db.execute(delete(table).where(here))
-            layers = list(self._layers(dataset, [n for n in names if n not in filenames]))
-            if layers:
-                labels = SqlLabels(self._db, workspace)
-                said = [labels.classes({n: s.annotation for n, s in layer.items() if s.annotation})
-                        for layer in layers]  # fmt: skip
-                facts = [{n: facts_of(s) for n, s in layer.items()} for layer in layers]
-                self.add(dataset, _joined(map(batch_of, facts, said)))
+            self._restate(dataset, [n for n in names if n not in filenames], workspace)
+
+    def rebuild(self, dataset: int, workspace: str) -> None:
+        """Say everything again from the rows."""
+        for table in (hint, batch):
+            self._db.execute(delete(table).where(table.c.dataset == dataset))
+        name, after = sample.c.filename, ""
+        query = select(name).where(sample.c.dataset == dataset).distinct().order_by(name)
+        while names := list(self._db.scalars(query.where(name > after).limit(FULL))):
+            after = names[-1]
+            self._restate(dataset, names, workspace)
+
+    def _restate(self, dataset: int, names: list[str], workspace: str) -> None:
+        layers = list(self._layers(dataset, names))
+        if not layers:
+            return
+        labels = SqlLabels(self._db, workspace)
+        said = [labels.classes({n: s.annotation for n, s in layer.items() if s.annotation})
+                for layer in layers]  # fmt: skip
+        facts = [{n: facts_of(s) for n, s in layer.items()} for layer in layers]
+        self.add(dataset, _joined(map(batch_of, facts, said)))
 
     def _layers(self, dataset: int, names: list[str]) -> Iterator[dict[str, Sample]]:
         """What rows say of these names, in as many dictionaries as one name has rows."""
@@ -126,6 +148,9 @@ class SqlHints:
         while last is not None:  # from key to key: never over all rows of one
             query = select(func.min(hint.c.key)).where(hint.c.dataset == dataset)
             last = self._db.scalar(query.where(hint.c.key > last))
+            if last is not None and last.startswith(LACK):
+                last = chr(ord(LACK) + 1)
+                continue
             found.add((last or "").removeprefix(WIDE))
         return sorted(key for key in found if key and not key.startswith("@"))
 
@@ -189,8 +214,30 @@ def _bucketed(of_key: dict[Bound, int]) -> dict[Bound, int]:
     return found
 
 
+def _stated(codes: str | list[str]) -> list[str]:
+    if isinstance(codes, str):
+        return [codes]
+    return [*codes, LISTED] if codes else [EMPTY]
+
+
+def _any(of_key: dict[Bound, int]) -> int:
+    found = 0
+    for bits in of_key.values():
+        found |= bits
+    return found
+
+
+def _complete(part: Batch, keys: Set[str]) -> Batch:
+    """The batch with its silence about some keys written down."""
+    full = (1 << len(part.names)) - 1
+    silent: Bits = {key: {NO_BOUND: full} for key in keys if key not in part.bits}
+    return Batch(part.names, {**part.bits, **silent})
+
+
 def _joined(batches: Iterable[Batch]) -> Batch:
     parts = list(batches)
+    keys = {LACK + key.removeprefix(LACK) for part in parts for key in part.bits}
+    parts = [_complete(part, keys) for part in parts]
     names = sorted({name for part in parts for name in part.names})
     place = {name: at for at, name in enumerate(names)}
     bits: Bits = {}
@@ -220,7 +267,11 @@ def _parts(whole: Batch) -> Iterator[Batch]:
         names = whole.names[start : start + FULL]
         mask = (1 << len(names)) - 1
         cut: dict[str, dict[Bound, Any]] = {
-            key: {b: (bits >> start) & mask for b, bits in of.items() if (bits >> start) & mask}
+            key: {
+                bound: here
+                for bound, bits in of.items()
+                if (here := (bits >> start) & mask) or bound == NO_BOUND
+            }
             for key, of in whole.bits.items()
         }
         yield Batch(names, cut)

@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 from viseon.adapters.sql.engine import reading, writing
 from viseon.schema import Conflict, Unavailable
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration; a test compares it with the scripts."""
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, except_, func, insert, select
 
-from viseon.adapters.sql.hints import SqlHints
+from viseon.adapters.sql.hints import SqlHints, batch_of
 from viseon.adapters.sql.history import SqlLabelHistory
 from viseon.adapters.sql.tables import (
     addition,
@@ -114,6 +114,7 @@ class SqlRemains:
         heads = self._heads()
         rows = list(self._rows(digests))
         names = _aliases(row for row in rows if row.since <= heads[row.dataset])
+        left: dict[int, set[str]] = {}
         for row in rows:
             key = and_(
                 sample.c.dataset == row.dataset,
@@ -125,6 +126,9 @@ class SqlRemains:
             if row.since <= head:
                 alias = names[row.dataset, row.filename, bytes(row.digest)]
                 self._db.execute(insert(sample).values(_tombstone(row, alias, head)))
+                left.setdefault(row.dataset, set()).add(alias)
+        for dataset, aliases in left.items():
+            SqlHints(self._db).add(dataset, batch_of({alias: {} for alias in aliases}, {}))
         self._delete((look,), [bytes.fromhex(d) for d in digests])
         self._forget_hints({(row.dataset, row.filename) for row in rows})
         labels = {bytes(row.annotation) for row in rows if row.annotation is not None}

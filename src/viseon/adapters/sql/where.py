@@ -93,9 +93,7 @@ class Translator:
 
     def _matches(self, where: Matches, code: Text) -> Test:
         parts = where.parts if isinstance(where.term, str) else ("t", *where.parts)
-        if self._sqlite:
-            return code.op("GLOB", is_comparison=True)("".join(map(_glob, parts)))
-        return code.like("".join(map(_like, parts)), escape="\\")
+        return pattern(code, parts, sqlite=self._sqlite)
 
     def _member(self, where: Member) -> Test:
         key, code = key_of(where.term), code_of(where.value)
@@ -137,6 +135,13 @@ class Translator:
             return func.json_extract(sample.c.facts, _path(key_of(term)))
         found = func.json_extract_path_text(cast(sample.c.facts, JSON), key_of(term))
         return found.collate("C")
+
+
+def pattern(text: Text, parts: tuple[str | Literal[1] | None, ...], *, sqlite: bool) -> Test:
+    """The text is made of these parts (see `Matches`)."""
+    if sqlite:
+        return text.op("GLOB", is_comparison=True)("".join(map(_glob, parts)))
+    return text.like("".join(map(_like, parts)), escape="\\")
 
 
 def _path(key: str) -> str:
