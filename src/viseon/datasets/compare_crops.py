@@ -21,6 +21,8 @@ _AROUND = 0.4
 """Of the size of what changed, on each side of it."""
 _LEAST_PX = 96
 """A crop has at least so many pixels of the picture on each side."""
+_SHAPE = 4 / 3
+"""Of a crop, where the picture allows it: that of its place on the page."""
 _HALO = 'paint-order="stroke" stroke="#000b" stroke-linejoin="round" font-weight="600"'
 _COLOURS = {"old": "#ff8c2b", "new": "#2fd3ea"}
 
@@ -109,10 +111,11 @@ def _region(marks: list[_Mark], width: int, height: int) -> tuple[int, int, int,
         return 0, 0, width, height
     boxes = np.array([mark.box for mark in marks])
     low, high = boxes[:, :2].min(0), boxes[:, 2:].max(0)
-    size = np.maximum((high - low) * (1 + 2 * _AROUND), _LEAST_PX)
-    centre = (low + high) / 2
+    wide, tall = np.maximum((high - low) * (1 + 2 * _AROUND), _LEAST_PX)
+    size = np.array([max(wide, tall * _SHAPE), max(tall, wide / _SHAPE)])
     bounds = np.array([width, height])
-    first = np.clip(np.floor(centre - size / 2), 0, np.maximum(bounds - 1, 0)).astype(int)
-    last = np.minimum(np.ceil(centre + size / 2), bounds).astype(int)
+    start = np.clip((low + high - size) / 2, 0, np.maximum(bounds - size, 0))
+    first = np.clip(np.floor(start), 0, bounds - 1).astype(int)
+    last = np.minimum(np.ceil(start + size), bounds).astype(int)
     last = np.maximum(last, first + 1)
     return int(first[0]), int(first[1]), int(last[0]), int(last[1])

@@ -45,7 +45,8 @@ th { font-weight: 500; opacity: .7; }
 .n { text-align: right; font-variant-numeric: tabular-nums; }
 .bar { display: inline-block; height: .7rem; min-width: 2px; border-radius: 2px; }
 .bar.less { background: var(--old); } .bar.more { background: var(--new); }
-.left { text-align: right; padding-right: 2px; } .right { padding-left: 2px; }
+.left { text-align: right; padding-right: 2px; min-width: 6rem; }
+.right { padding-left: 2px; min-width: 6rem; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1rem; }
 figure { margin: 0; border: 1px solid var(--line); border-radius: 8px; overflow: hidden; }
 .pictures { display: flex; gap: 2px; background: #1118; }
@@ -125,11 +126,14 @@ def _classes(found: Comparison) -> Iterator[str]:
         less, more = 6 * _less(c) / most, 6 * _more(c) / most
         yield (
             f"<tr><td>{escape(c.name)}{_cell(c.removed)}{_cell(c.left)}"
-            f'<td class="left"><span class="bar less" style="width:{less:.2f}rem"></span>'
-            f'<td class="right"><span class="bar more" style="width:{more:.2f}rem"></span>'
+            f'<td class="left">{_bar("less", less)}<td class="right">{_bar("more", more)}'
             f"{_cell(c.added)}{_cell(c.joined)}{_cell(c.moved)}{_cell(c.edited)}</tr>"
         )
     yield "</table></div>"
+
+
+def _bar(kind: str, rem: float) -> str:
+    return f'<span class="bar {kind}" style="width:{rem:.2f}rem"></span>' if rem else ""
 
 
 def _less(c: ClassChange) -> int:
