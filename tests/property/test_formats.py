@@ -130,12 +130,14 @@ def test_foreign_voc_files_are_read_or_refused_with_a_reason(shared_data):
     root = shared_data / "formats" / "voc_dataset"
     contents = voc.read(root / "voc_dataset1")
     files = {f.filename: f for f in contents.files}
-    assert contents.classes == ("cat", "person")
-    assert [o.box for o in files["2007_000001.jpg"].annotation.objects] == [
-        (1, 2, 3, 4),
-        (4, 5, 6, 7),
-    ]
-    assert files["2007_000001.jpg"].annotation.objects[0].attributes == {"truncated": True}
+    assert contents.classes == ("cat", "head", "person")
+    cat, person, head = files["2007_000001.jpg"].annotation.objects
+    assert [cat.box, person.box, head.box] == [(1, 2, 3, 4), (4, 5, 6, 7), (5.5, 6, 7.5, 8)]
+    assert cat.attributes == {"truncated": True}
+    assert (cat.mask.width, cat.mask.height) == (20, 10)
+    done = ("other", "phoning", "reading", "ridinghorse", "takingphoto", "walking")
+    assert person.attributes == dict.fromkeys(done, True)
+    assert head.attributes == {"part_of": person.id}
     assert (files["2007_000001.jpg"].split, files["2007_000002.jpg"].split) == ("train", "test")
     with pytest.raises(Invalid, match=r"Annotations/@\.xml: there is no picture '@'"):
         voc.read(root / "voc_dataset2")

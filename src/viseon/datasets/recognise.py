@@ -25,30 +25,85 @@ def format_for(root: Path, name: str | None, options: Mapping[str, Any]) -> Form
     if options:
         raise Invalid("options are a format's, and none is named", fix="say which: format=…")
     found = _known(root)
-    if len(found) > 1:
-        found.pop("folder", None)
     if list(found) == ["folder"] and (unread := _labels_nobody_reads(root)) is not None:
-        raise Invalid(
-            f"{root}: there are pictures, but no format here reads {unread.relative_to(root)}",
-            fix="--format folder imports the pictures without their labels",
-        )
+        raise _unread(root, unread)
     if len(found) == 1:
         return next(iter(found.values()))
     if found:
         raise Invalid(f"{root} looks like {' and '.join(found)}", fix="say which: format=…")
-    raise Invalid(
+    raise _nothing(root)
+
+
+def _unread(root: Path, path: Path) -> Invalid:
+    """Why labels would be lost: several datasets in one folder, an empty file, a foreign one."""
+    if inner := _datasets_below(root):
+        return Invalid(
+            f"{root} holds several datasets: {', '.join(inner)}", fix="import them one by one"
+        )
+    shown = path.relative_to(root)
+    if path.suffix != ".txt" and not path.stat().st_size:
+        return Invalid(f"{root}: {shown} is empty: 0 bytes", fix="export it again, or remove it")
+    if part := _part_of(root):
+        return part
+    return Invalid(
+        f"{root}: there are pictures, but no format here reads {shown}",
+        fix="--format folder imports the pictures without their labels",
+    )
+
+
+def _nothing(root: Path) -> Invalid:
+    """Why there is nothing to import: a part of a dataset, or no dataset at all."""
+    return _part_of(root) or Invalid(
         f"{root}: no pictures and no annotations that any format knows",
         fix=f"check the path; known formats: {', '.join(sorted(plugins.names('format')))}",
     )
 
 
-def _known(root: Path) -> dict[str, Format]:
-    names = set(plugins.names("format"))
+def _part_of(root: Path) -> Invalid | None:
+    for above in (root.parent, root.parent.parent):
+        if formats := _labelled(above):
+            return Invalid(
+                f"{root}: this is a part of a dataset in the format {' or '.join(formats)}",
+                fix=f"import the whole of it: {above}",
+            )
+    return None
+
+
+def _datasets_below(root: Path) -> list[str]:
+    """Folders, at most two levels down, that are datasets, as `name (format)`."""
+    found: list[str] = []
+    for folder in _folders(root):
+        here = _labelled(folder)
+        inner = {folder: here} if here else {p: _labelled(p) for p in _folders(folder)}
+        for path, formats in inner.items():
+            if formats:
+                found.append(f"{path.relative_to(root).as_posix()} ({' or '.join(formats)})")
+    return found
+
+
+def _folders(root: Path) -> list[Path]:
+    with os.scandir(root) as entries:
+        inner = [e.path for e in entries if e.is_dir(follow_symlinks=False)]
+    return [Path(path) for path in sorted(inner) if not os.path.basename(path).startswith(".")]
+
+
+def _labelled(root: Path) -> list[str]:
+    """Names of the formats that find labels in a folder."""
+    try:
+        return list(_known(root, but="folder"))
+    except OSError:  # a folder that nobody asked for and that may not be read
+        return []
+
+
+def _known(root: Path, but: str = "") -> dict[str, Format]:
+    names = set(plugins.names("format")) - {but}
     found: dict[str, Format] = {}
     for name in sorted(n for n in names if n.rpartition("-")[0] not in names):
         candidate: Format = plugins.find("format", name).make({})
         if candidate.recognises(root):
             found[name] = candidate
+    if len(found) > 1:
+        found.pop("folder", None)
     return found
 
 

@@ -61,7 +61,7 @@ class Object(Noun):
     def _ordered(cls, box: Box) -> Box:
         if not all(map(isfinite, box)):
             raise ValueError(f"box {box} is not finite")
-        x1, y1, x2, y2 = (round(v, 4) for v in box)
+        x1, y1, x2, y2 = (round(v, 4) + 0.0 for v in box)  # no -0.0: equal labels, equal digests
         if not (x2 > x1 and y2 > y1):
             raise ValueError(f"box {box} is empty: x2 must exceed x1 and y2 exceed y1")
         return (x1, y1, x2, y2)
@@ -124,4 +124,4 @@ class Annotation(Noun):
 def _rounded(values: tuple[float, ...]) -> tuple[Any, ...]:
     if not all(map(isfinite, values)):
         raise ValueError(f"{values} is not finite")
-    return tuple(round(v, 4) for v in values)
+    return tuple(round(v, 4) + 0.0 for v in values)

@@ -161,9 +161,11 @@ class _Document:
             path = inside(folder, name)
             if path.is_file():
                 return path
+        fix = f"put it below {images}, or remove the image and its annotations"
+        if self._root.name == "annotations" and (self._root.parent / "images").is_dir():
+            fix = f"import the folder above: {self._root.parent}"
         raise self._wrong(
-            f"image {image.get('id')!r} names the file {name!r}, which is not there",
-            f"put it below {images}, or remove the image and its annotations",
+            f"image {image.get('id')!r} names the file {name!r}, which is not there", fix
         )
 
     def _wrong(self, message: str, fix: str) -> Invalid:
