@@ -1,5 +1,6 @@
 """Archives that tools export, unpacked where nothing in them can do harm."""
 
+import errno
 import lzma
 import os
 import re
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from viseon.datasets.disks import room
 from viseon.schema import Invalid, ViseonError
 
 MOST_ENTRIES = 2_000_000
@@ -69,6 +71,11 @@ def unpacked(path: Path) -> Iterator[Path]:
 
 
 def _unpack(path: Path, root: Path) -> None:
+    with room(root.parent, "free some space, or set TMPDIR to a folder on a larger disk"):
+        _unpack_whole(path, root)
+
+
+def _unpack_whole(path: Path, root: Path) -> None:
     try:
         if path.name.lower().endswith(".zip"):
             with zipfile.ZipFile(path) as file:
@@ -77,6 +84,7 @@ def _unpack(path: Path, root: Path) -> None:
             with tarfile.open(path) as tar:
                 _Unpacking(path, root).tar(tar)
     except _BROKEN as error:
+        _no_room(error)
         raise Invalid(f"{path.name}: it cannot be unpacked: {error}", fix="get it again") from error
 
 
@@ -155,6 +163,7 @@ class _Unpacking:
         try:
             yield
         except _BROKEN as error:
+            _no_room(error)
             raise self._wrong(name, f"it cannot be unpacked: {error}", "get it again") from error
 
     def _bomb(self, name: str) -> Invalid:
@@ -166,6 +175,12 @@ class _Unpacking:
         shown = unicodedata.normalize("NFC", name).encode("unicode_escape").decode()
         shown = name if _UNSPEAKABLE.search(name) is None else shown
         return Invalid(f"{self._archive}: {shown[:200]}: {what}", fix=fix)
+
+
+def _no_room(error: Exception) -> None:
+    """A full disk is not the archive's fault."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise error
 
 
 _REMAKE = "pack the folder again, with plain files only"

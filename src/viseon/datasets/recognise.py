@@ -11,6 +11,11 @@ from viseon.schema import Invalid
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _LABELS = (".xml", ".json", ".jsonl")
+_PARTS = {
+    "annotations", "images", "imagesets", "gt", "det", "img1", "jpegimages", "labels", "masks",
+    "obj_train_data", "scribbles",
+}  # fmt: skip
+"""Folders that are a part of a dataset in some layout, and never the whole."""
 
 
 def format_for(root: Path, name: str | None, options: Mapping[str, Any]) -> Format:
@@ -60,10 +65,13 @@ def _nothing(root: Path) -> Invalid:
 
 
 def _part_of(root: Path) -> Invalid | None:
+    """That a folder such as `labels` belongs to the dataset above it."""
     for above in (root.parent, root.parent.parent):
-        if formats := _labelled(above):
+        named = root.relative_to(above).parts[:1]
+        formats = _labelled(above) if named and named[0].lower() in _PARTS else []
+        if len(formats) == 1:
             return Invalid(
-                f"{root}: this is a part of a dataset in the format {' or '.join(formats)}",
+                f"{root}: this is a part of a dataset in the format {formats[0]}",
                 fix=f"import the whole of it: {above}",
             )
     return None

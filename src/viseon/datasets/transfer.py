@@ -10,8 +10,10 @@ from typing import Any, Protocol, TypeVar
 
 from viseon import plugins
 from viseon.datasets.archive import is_archive, unpacked
-from viseon.datasets.content import check_names, task_of
+from viseon.datasets.content import check_names, check_shapes, composed, task_of
+from viseon.datasets.disks import check_case, room
 from viseon.datasets.incoming import check_classes
+from viseon.datasets.links import check_links
 from viseon.datasets.manifest import header_of, samples_of
 from viseon.datasets.materialise import Link, Target, choose, materialise, write
 from viseon.datasets.recognise import format_for
@@ -91,12 +93,14 @@ def import_folder(  # noqa: PLR0913 (one per fact)
     if not root.is_dir():
         raise NotFound(f"there is no folder {root}", fix="check the path")
     say = progress or _silence
+    check_links(root)
     contents = format_for(root, format, options).read(root)
     say(0.0, "reading")
-    files = list(contents.files)
+    files = [composed(file) for file in contents.files]
     if not files:
         raise Invalid(f"{root}: there are no pictures in it", fix="check the path")
     check_names(files)
+    check_shapes(files)
     target = _target(
         platform, dataset, contents.classes if classes is None else classes,
         contents.task or task_of(files),
@@ -110,7 +114,7 @@ def import_folder(  # noqa: PLR0913 (one per fact)
     say(0.9, "adding")
     if target.head < 0:
         platform.datasets.create(name=dataset, task=target.task, classes=target.classes)
-    with tempfile.TemporaryDirectory() as scratch:
+    with room(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory() as scratch:
         rows = Path(scratch) / "rows.jsonl"
         with rows.open("wb") as out:
             out.writelines(_row(f, d) for f, d in zip(files, digests, strict=True))
@@ -146,12 +150,13 @@ def pull(  # noqa: PLR0913 (one per fact)
     if digest_of(manifest) != found.manifest:
         raise Failed(f"the manifest of {found.ref} is not what its fingerprint promises")
     labels = platform.blobs.get(platform.datasets.annotations(dataset, found.number))
-    if format is None:
-        books = (manifest, labels, certificate_of(platform, found))
-        _pull_plain(platform.blobs, books, root, link, progress or _silence)
-    else:
-        writer: Format = plugins.find("format", format).make(options)
-        _pull_as(platform.blobs, (manifest, labels), root, writer, progress or _silence)
+    with room(root):
+        if format is None:
+            books = (manifest, labels, certificate_of(platform, found))
+            _pull_plain(platform.blobs, books, root, link, progress or _silence)
+        else:
+            writer: Format = plugins.find("format", format).make(options)
+            _pull_as(platform.blobs, (manifest, labels), root, writer, progress or _silence)
     return found
 
 
@@ -167,6 +172,7 @@ def _pull_plain(
 ) -> None:
     manifest, labels, certificate = version
     _, samples = _parsed(manifest)
+    check_case(root, (s.filename for s in samples if not s.erased))
     targets = [(root / s.filename, s.digest) for s in samples if not s.erased]
     _fetch(blobs, targets, root, link, say)
     aside = root / ".viseon"
@@ -188,6 +194,7 @@ def _pull_as(
     samples = [s for s in listed if not s.erased]
     by_digest = {digest_of(line): line for line in labels.splitlines()}
     root.parent.mkdir(parents=True, exist_ok=True)
+    check_case(root.parent, (s.filename for s in samples))
     with tempfile.TemporaryDirectory(dir=root.parent, prefix=".viseon-pull-") as scratch:
         folder = Path(scratch)
         targets = {s.digest: folder / "blobs" / s.digest for s in samples}

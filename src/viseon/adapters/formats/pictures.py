@@ -7,6 +7,7 @@ import struct
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import imagesize
 
@@ -19,9 +20,13 @@ CHUNK = 1 << 16
 MOST_BYTES = 64 << 20
 """So far the end of a picture is looked for, when it is not at the end of its file."""
 THREADS = 4
+_SCAN = 0xDA
+"""The marker before a JPEG's pixels (ITU-T T.81, B.1.1.3)."""
 
 MOST_PIXELS = 100_000_000
 """A picture that claims more is taken for a decompression bomb."""
+
+_COMPOSED: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 
 _SPLITS: dict[str, Split] = {
     "train": "train", "training": "train", "trainval": "train",
@@ -119,11 +124,26 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def _scan_begins(handle: int, head: bytes) -> int:
+    """Where a JPEG's pixels begin: before them its thumbnail may end, and look like the end."""
+    at = 2
+    while True:
+        if at + 4 > len(head) == CHUNK:  # its profiles are longer than what was read
+            head = os.pread(handle, MOST_BYTES, 0)
+        if at + 4 > len(head) or head[at] != 0xFF or head[at + 1] == _SCAN:
+            return at
+        at += 1 if head[at + 1] == 0xFF else 2 + int.from_bytes(head[at + 2 : at + 4], "big")
+
+
 def _cut_short(handle: int, head: bytes, length: int) -> bool:
     """Whether the end that its format gives a picture is missing."""
     tail = head if length <= CHUNK else os.pread(handle, CHUNK, length - CHUNK)
     if head.startswith(b"\xff\xd8"):  # cameras put whole videos behind the picture's end
-        return tail.rfind(b"\xff\xd9") < 0 and b"\xff\xd9" not in os.pread(handle, MOST_BYTES, 0)
+        begun = _scan_begins(handle, head)
+        end = tail.rfind(b"\xff\xd9")
+        if end >= 0 and max(0, length - CHUNK) + end > begun:
+            return False
+        return os.pread(handle, MOST_BYTES, begun).find(b"\xff\xd9") < 0
     if head.startswith(b"\x89PNG"):
         return b"IEND" not in tail
     if head.startswith(b"RIFF"):
@@ -146,11 +166,17 @@ def split_of(*words: str) -> Split | None:
 
 
 def inside(root: Path, name: str) -> Path:
-    """`root/name`. Raises Invalid when that is outside `root`."""
-    path = root / name
-    if Path(os.path.normpath(path)).is_relative_to(os.path.normpath(root)) and name:
-        return path
+    """`root/name`, however its Unicode is composed. Raises Invalid when that is outside `root`."""
+    path = Path(os.path.normpath(root / name))
+    if path.is_relative_to(os.path.normpath(root)) and name and "\0" not in name:
+        return path if name.isascii() or path.exists() else _composed(root, name) or path
     raise Invalid(f"{name!r} leads out of the folder {root}", fix="use names below the folder")
+
+
+def _composed(root: Path, name: str) -> Path | None:
+    """The name as another system wrote it: macOS takes letters and their accents apart."""
+    spelled = (Path(os.path.normpath(root / unicodedata.normalize(c, name))) for c in _COMPOSED)
+    return next((path for path in spelled if path.exists()), None)
 
 
 def place(source: Path, target: Path) -> None:

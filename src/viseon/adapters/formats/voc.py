@@ -5,6 +5,7 @@ http://host.robots.ox.ac.uk/pascal/VOC/voc2012/devkit_doc.pdf
 
 from collections.abc import Iterator
 from pathlib import Path
+from unicodedata import normalize
 from xml.etree import ElementTree
 
 from viseon.adapters.formats.losses import Drops
@@ -118,7 +119,7 @@ def _splits(root: Path) -> dict[str, Split]:
         if path.is_file():
             for line in text_of(path, root).splitlines():
                 if line.strip():
-                    found[line.strip()] = split
+                    found[normalize("NFC", line.strip())] = split
     return found
 
 
@@ -170,7 +171,7 @@ def _by_stem(images: list[Path], folder: Path) -> dict[str, Path]:
 
 
 def _stem(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix().rpartition(".")[0]
+    return normalize("NFC", path.relative_to(folder).as_posix().rpartition(".")[0])
 
 
 plugin = Plugin("format", "voc", VocConfig, VocFormat)

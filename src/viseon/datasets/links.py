@@ -1,0 +1,35 @@
+"""Symbolic links in a folder that is imported: followed within it, refused where they lead out."""
+
+import os
+from pathlib import Path
+
+from viseon.schema import Invalid
+
+
+def check_links(root: Path) -> None:
+    """Raises Invalid for a link to something outside of `root`.
+
+    Such a link in a folder from elsewhere would bring in files that nobody meant to share. Links
+    that lead nowhere are left to whoever reads the file; hidden ones are never read.
+    """
+    real = os.path.realpath(root)
+    folders = [str(root)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_symlink():
+                    _check(entry.path, root, real)
+                elif entry.is_dir():
+                    folders.append(entry.path)
+
+
+def _check(path: str, root: Path, real: str) -> None:
+    target = os.path.realpath(path)
+    within = target == real or target.startswith(real.rstrip(os.sep) + os.sep)
+    if not within and os.path.exists(target):
+        raise Invalid(
+            f"{os.path.relpath(path, root)} is a link that leads out of the folder, to {target}",
+            fix=f"copy the folder with what its links lead to: cp -RL {root} COPY; import COPY",
+        )
