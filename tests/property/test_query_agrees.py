@@ -93,7 +93,7 @@ quoted = scalars.map(json.dumps).filter(lambda w: "NaN" not in w and "Infinity" 
 words = texts.map(json.dumps)
 ordering = st.sampled_from(list(OPS))
 named = st.sampled_from(["meta[" + json.dumps(k) + "]" for k in KEYS if k != "seen_at"])
-named = named | st.sampled_from(["camera_id", "blur", "n.x", "wéird", "hour"])
+named = named | st.sampled_from(["camera_id", "blur", "n.x", "wéird"])
 atoms = st.one_of(
     st.tuples(named, ordering, quoted).map(" ".join),
     st.tuples(quoted, ordering, named).map(" ".join),
@@ -117,6 +117,7 @@ atoms = st.one_of(
         st.sampled_from(["captured_at", "seen_at"]), ordering, (moments | days).map(json.dumps)
     ).map(" ".join),
     st.tuples(st.just("date"), ordering, days.map(json.dumps)).map(" ".join),
+    st.tuples(st.just("hour"), ordering, numbers.map(json.dumps)).map(" ".join),
     st.tuples(st.just("weekday"), ordering, st.sampled_from(['"sat"', '"mon"'])).map(" ".join),
     st.tuples(st.just("filename"), ordering, st.sampled_from(['"a"', '"é/a"'])).map(" ".join),
     st.tuples(st.just("split"), ordering, st.just('"train"')).map(" ".join),

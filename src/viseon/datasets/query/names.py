@@ -49,7 +49,7 @@ DERIVED = {
         Named("date", Fact("date"), "date"),
     )
 }
-"""From `captured_at`, unless the metadata says it itself."""
+"""From `captured_at`, unless the metadata says it itself: `meta["hour"]` takes it as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,10 @@ class Vocabulary:
         """Raises Invalid with the closest name there is."""
         if name in FIXED:
             return FIXED[name]
+        if name in DERIVED and name not in self.fields:
+            return DERIVED[name]
         if name in self.fields or name in self.keys:
             return self.meta(name)
-        if name in DERIVED:
-            return DERIVED[name]
         return refuse(
             token.at,
             f"no sample has anything called {name!r}",
