@@ -1,6 +1,9 @@
-"""Symbolic links in a folder that is imported: followed within it, refused where they lead out."""
+"""What may be read below a folder that is imported: not where links lead out of it."""
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from viseon.schema import Invalid
@@ -23,6 +26,21 @@ def check_links(root: Path) -> None:
                     _check(entry.path, root, real)
                 elif entry.is_dir():
                     folders.append(entry.path)
+
+
+@contextmanager
+def readable(root: Path) -> Iterator[None]:
+    """What the system does not let be read becomes Invalid that names it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        shown = os.path.relpath(os.fsdecode(error.filename), root)
+        raise Invalid(
+            f"{shown}: it cannot be read: {error.strerror}",
+            fix="check the file and who may read it",
+        ) from error
 
 
 def _check(path: str, root: Path, real: str) -> None:

@@ -13,7 +13,7 @@ from viseon.datasets.archive import is_archive, unpacked
 from viseon.datasets.content import check_names, check_shapes, composed, task_of
 from viseon.datasets.disks import check_case, room
 from viseon.datasets.incoming import check_classes
-from viseon.datasets.links import check_links
+from viseon.datasets.links import check_links, readable
 from viseon.datasets.manifest import header_of, samples_of
 from viseon.datasets.materialise import Link, Target, choose, materialise, write
 from viseon.datasets.recognise import format_for
@@ -93,10 +93,11 @@ def import_folder(  # noqa: PLR0913 (one per fact)
     if not root.is_dir():
         raise NotFound(f"there is no folder {root}", fix="check the path")
     say = progress or _silence
-    check_links(root)
-    contents = format_for(root, format, options).read(root)
-    say(0.0, "reading")
-    files = [composed(file) for file in contents.files]
+    with readable(root):
+        check_links(root)
+        contents = format_for(root, format, options).read(root)
+        say(0.0, "reading")
+        files = [composed(file) for file in contents.files]
     if not files:
         raise Invalid(f"{root}: there are no pictures in it", fix="check the path")
     check_names(files)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from viseon.adapters.formats.coco_shapes import Shape, read_shape, write_shape
-from viseon.adapters.formats.pictures import filename, inside, measure, place, split_of
+from viseon.adapters.formats.pictures import filename, inside, measure, place, split_of, those
 from viseon.plugins import Plugin
 from viseon.ports import Contents, LabelledFile
 from viseon.schema import Annotation, Invalid, Noun, Object, Split
@@ -199,10 +199,8 @@ class _Writer:
 
 
 def _documents(root: Path) -> list[Path]:
-    if not root.is_dir():
-        return []
-    found = [*root.glob("*.json"), *root.glob("annotations/*.json"), *root.glob("*/_annot*.json")]
-    return sorted(path for path in set(found) if _is_coco(path))
+    found = those(root, "*.json", "annotations/*.json", "*/_annot*.json")
+    return [path for path in found if _is_coco(path)]
 
 
 def _is_coco(path: Path) -> bool:

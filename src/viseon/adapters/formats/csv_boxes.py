@@ -10,7 +10,15 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from viseon.adapters.formats.losses import Drops, Says
-from viseon.adapters.formats.pictures import filename, inside, measured, pictures, place, split_of
+from viseon.adapters.formats.pictures import (
+    filename,
+    inside,
+    measured,
+    pictures,
+    place,
+    split_of,
+    those,
+)
 from viseon.plugins import Plugin
 from viseon.ports import Contents, LabelledFile
 from viseon.schema import Annotation, Invalid, Object, Split
@@ -185,8 +193,7 @@ def _classes(root: Path, used: set[str]) -> tuple[str, ...]:
 
 
 def _tables(root: Path) -> list[Path]:
-    found = sorted(root.glob("*.csv")) if root.is_dir() else []
-    return [path for path in found if path.name != _CLASSES and _is_table(path)]
+    return [path for path in those(root, "*.csv") if path.name != _CLASSES and _is_table(path)]
 
 
 def _is_table(path: Path) -> bool:

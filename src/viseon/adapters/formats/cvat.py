@@ -22,7 +22,15 @@ from viseon.adapters.formats.cvat_shapes import (
 )
 from viseon.adapters.formats.cvat_tracks import read_video, write_tracks
 from viseon.adapters.formats.losses import EVERYTHING, Drops, Says
-from viseon.adapters.formats.pictures import filename, inside, measure, pictures, place, split_of
+from viseon.adapters.formats.pictures import (
+    filename,
+    inside,
+    measure,
+    pictures,
+    place,
+    split_of,
+    those,
+)
 from viseon.adapters.formats.reading import described, xml_of
 from viseon.adapters.formats.shapes import EXACT_PX, box_is_implied
 from viseon.plugins import Plugin
@@ -195,7 +203,7 @@ def _unseen(path: Path, root: Path) -> LabelledFile:
 
 
 def _documents(root: Path) -> list[Path]:
-    return [p for p in sorted(root.glob("*.xml")) if _is_cvat(p)] if root.is_dir() else []
+    return [path for path in those(root, "*.xml") if _is_cvat(path)]
 
 
 def _is_cvat(path: Path) -> bool:

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 import cv2
 import numpy as np
 
-from viseon.adapters.formats.pictures import filename, inside, measure, pictures, split_of
+from viseon.adapters.formats.pictures import filename, inside, measure, pictures, split_of, those
 from viseon.adapters.formats.reading import described, xml_of
 from viseon.adapters.formats.shapes import (
     Fields,
@@ -28,7 +28,7 @@ _FIX = "correct it in LabelMe"
 
 def webtool_files(root: Path) -> list[Path]:
     """The XML files, where the first looks as the web tool's do."""
-    found = sorted((root / "Annotations").rglob("*.xml")) if root.is_dir() else []
+    found = those(root / "Annotations", "**/*.xml")
     return found if found and b"<imagesize>" in found[0].read_bytes() else []
 
 

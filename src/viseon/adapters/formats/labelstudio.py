@@ -15,7 +15,7 @@ from pydantic import Field
 from viseon.adapters.formats.labelstudio_pictures import Pictures
 from viseon.adapters.formats.labelstudio_regions import read_result, unsayable, write_result
 from viseon.adapters.formats.losses import EVERYTHING, Drops, Says
-from viseon.adapters.formats.pictures import filename, measure, place, split_of
+from viseon.adapters.formats.pictures import filename, measure, place, split_of, those
 from viseon.adapters.formats.reading import described, json_of, xml_of
 from viseon.plugins import Plugin
 from viseon.ports import Contents, LabelledFile
@@ -216,7 +216,7 @@ def _tasks(path: Path, root: Path) -> list[Any]:
 
 
 def _documents(root: Path) -> list[Path]:
-    return [p for p in sorted(root.glob("*.json")) if _is_export(p)] if root.is_dir() else []
+    return [path for path in those(root, "*.json") if _is_export(path)]
 
 
 def _is_export(path: Path) -> bool:

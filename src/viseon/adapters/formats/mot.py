@@ -168,7 +168,7 @@ def _folders(root: Path) -> list[Path]:
 def _below(folder: Path, deep: int) -> Iterator[Path]:
     """The folders in a folder, so many levels down."""
     with os.scandir(folder) as found:
-        inner = [Path(entry.path) for entry in found if entry.is_dir()]
+        inner = [Path(entry.path) for entry in found if entry.is_dir(follow_symlinks=False)]
     yield from inner
     if deep > 1:
         for path in inner:

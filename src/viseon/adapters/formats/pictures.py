@@ -48,6 +48,12 @@ def walk(root: Path, suffix: str = "") -> Iterator[Path]:
     return (folder / n for folder, names in _folders(root) for n in names if n.endswith(suffix))
 
 
+def those(root: Path, *patterns: str) -> list[Path]:
+    """The visible files that any of the patterns finds, in name order."""
+    found = {path for pattern in patterns for path in root.glob(pattern)}
+    return sorted(p for p in found if not p.name.startswith(".") and p.is_file())
+
+
 def pictures(root: Path) -> list[Path]:
     """Every picture below `root`."""
     return [folder / n for folder, names in _folders(root) for n in names if _suffix(n) in SUFFIXES]

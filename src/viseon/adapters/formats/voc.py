@@ -9,7 +9,7 @@ from unicodedata import normalize
 from xml.etree import ElementTree
 
 from viseon.adapters.formats.losses import Drops
-from viseon.adapters.formats.pictures import inside, measured, pictures, place
+from viseon.adapters.formats.pictures import inside, measured, pictures, place, those
 from viseon.adapters.formats.reading import described, text_of, xml_of
 from viseon.adapters.formats.voc_masks import Segmentations
 from viseon.adapters.formats.voc_objects import SAYS, read_objects, write_objects
@@ -29,13 +29,15 @@ class VocFormat:
         self._drop = config.drop
 
     def recognises(self, root: Path) -> bool:
-        first = next((root / "Annotations").rglob("*.xml"), None)
+        first = next(iter(those(root / "Annotations", "**/*.xml")), None)
         if first is None:
-            return next((root / "SegmentationClass").rglob("*.png"), None) is not None
+            return bool(those(root / "SegmentationClass", "**/*.png"))
         return b"<imagesize>" not in first.read_bytes()
 
     def read(self, root: Path) -> Contents:
-        labels = {_stem(p, root / "Annotations"): p for p in (root / "Annotations").rglob("*.xml")}
+        labels = {
+            _stem(p, root / "Annotations"): p for p in those(root / "Annotations", "**/*.xml")
+        }
         folder = root / "JPEGImages"
         images = pictures(folder) if folder.is_dir() else []
         there = _by_stem(images, folder)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from viseon.adapters.formats.pictures import those
 from viseon.adapters.formats.shapes import mask_fields, mask_of
 from viseon.schema import Annotation, Invalid, Object
 
@@ -50,7 +51,7 @@ class Segmentations:
         return {
             path.relative_to(folder).as_posix().removesuffix(".png")
             for folder in folders
-            for path in folder.rglob("*.png")
+            for path in those(folder, "**/*.png")
         }
 
     def applied(self, stem: str, annotation: Annotation | None) -> Annotation:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from viseon.adapters.formats.pictures import split_of, walk
+from viseon.adapters.formats.pictures import split_of, those, walk
 from viseon.adapters.formats.reading import text_of
 from viseon.schema import SPLITS, Invalid, Split, Task
 
@@ -188,7 +188,7 @@ def _hint(*names: str) -> Task | None:
 
 def _document(root: Path) -> Path | None:
     """The YAML file that has class names; one that cannot be read counts where it could have."""
-    for path in sorted([*root.glob("*.yaml"), *root.glob("*.yml")]):
+    for path in those(root, "*.yaml", "*.yml"):
         data = path.read_bytes()
         try:
             document = yaml.safe_load(data.decode("utf-8-sig"))
