@@ -143,3 +143,36 @@ def test_what_cannot_be_read_says_where_and_why(shop):
     assert e.value.fix == "did you mean camera_id?"
     with pytest.raises(Invalid, match="column 16: there is no class 'persn'"):
         shop.count("shop", where="blurred or has('persn')")
+
+
+def test_what_is_missing_is_found_among_changed_and_erased_samples(platform):
+    platform.datasets.create(name="shop")
+    add(platform, {f"{n}.jpg": {"metadata": {"lux": n, "kinds": [n]}} for n in range(20)})
+    platform.datasets.commit("shop")
+    platform.datasets.describe("shop", filenames=("3.jpg",), forget=("lux",), metadata={"kinds": 3})
+    assert found(platform.datasets, "lux is missing") == "3.jpg"
+    assert found(platform.datasets, "not lux < 19") == "19.jpg 3.jpg"
+    assert found(platform.datasets, "not lux != 5") == "3.jpg 5.jpg"
+    assert found(platform.datasets, "kinds == 3") == "3.jpg"
+    assert found(platform.datasets, "kinds is missing") == ""
+    platform.storage.erase(dataset="shop", filename="7.jpg", reason="request 17").wait()
+    (left,) = platform.datasets.samples("shop", version=1, where="lux is missing").items
+    assert left.erased
+    assert platform.datasets.count("shop", where="lux is missing").total == 1
+
+
+def test_bytes_are_found_by_their_digest(platform, shop):
+    digest = platform.blobs.put(b"a/1.jpg")
+    assert found(shop, f'digest == "{digest}"') == "a/1.jpg"
+    assert found(shop, f'digest in ["{digest}", "{"0" * 64}"]') == "a/1.jpg"
+    assert found(shop, f'digest.startswith("{digest[:12]}")') == "a/1.jpg"
+    for never in (digest.upper(), digest[:12], "é", digest[:63] + " "):
+        assert found(shop, f'digest == "{never}"') == ""
+    assert found(shop, f'not digest == "{digest}" and filename < "b"') == "a/2.jpg"
+
+
+def test_a_piece_of_a_filename_is_found(platform, shop):
+    add(platform, {f'çä/{n:03d} \U0001f600"x".jpg': {} for n in range(100)})
+    assert found(shop, 'filename.contains("042 😀")') == 'çä/042 😀"x".jpg'
+    assert shop.count("shop", where='filename.endswith("\\"x\\".jpg")').total == 100
+    assert found(shop, 'filename.matches("*ä/?07*")') == 'çä/007 😀"x".jpg'

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +18,7 @@ from viseon.adapters.blobs.files import FileBlobs
 from viseon.adapters.sql import migrate, open_store
 from viseon.datasets import Datasets
 from viseon.datasets.manifest import samples_of
+from viseon.datasets.query.ask import asked_for
 from viseon.schema import (
     AuditRecord,
     Conflict,
@@ -24,6 +26,7 @@ from viseon.schema import (
     Invalid,
     Principal,
     Role,
+    Sample,
     Scope,
     Unavailable,
     canonical_json,
@@ -160,6 +163,44 @@ def test_the_newest_migration_is_the_one_the_code_expects():
     config = Config()
     config.set_main_option("script_location", "viseon.adapters.sql:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == migrate.HEAD
+
+
+def test_rows_from_before_the_hints_are_found(store_url):
+    store = open_store(store_url)
+    rows = [
+        Sample(
+            filename=f"{n:04d}.jpg",
+            digest=digest_of(b"%d" % n),
+            metadata={"lux": n} if n != 777 else {"note": "odd", "kinds": []},
+        )
+        for n in range(1500)
+    ]
+    with store.catalog(SCOPE).transaction() as records:
+        records.put("shop", Dataset(name="shop", created=datetime(2030, 1, 1, tzinfo=UTC)))
+        records.samples.add("shop", rows)
+        records.samples.freeze("shop", 1)
+        records.samples.describe("shop", {"0001.jpg": {"note": "new"}})
+    store.close()
+    engine = create_engine(store_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as db:
+        for table in ("hint", "batch"):
+            db.execute(text(f"delete from {table}"))  # noqa: S608 (ours)
+        db.execute(text("update alembic_version set version_num = '0004'"))
+    engine.dispose()
+    store = open_store(store_url)
+    wanted = {
+        ("note is not missing", None): ["0001.jpg", "0777.jpg"],
+        ('note == "odd"', 1): ["0777.jpg"],
+        ("lux is missing", None): ["0001.jpg", "0777.jpg"],
+        ("not lux >= 0", 1): ["0777.jpg"],
+        ("kinds is not missing", 1): ["0777.jpg"],
+    }
+    with store.catalog(SCOPE).read() as records:
+        for (where, version), names in wanted.items():
+            asked = asked_for(records, "shop", where=where)
+            found = records.samples.page("shop", version=version, where=asked)
+            assert [s.filename for s in found] == names, where
+    store.close()
 
 
 def test_a_store_of_a_newer_release_is_refused_and_left_alone(store_url):

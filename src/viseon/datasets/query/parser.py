@@ -98,10 +98,13 @@ class _Reader:
             found = self.expression()
             self._need(")")
             return found
+        self._compare(self.now, "use in [..]")
+        return self._comparison()
+
+    def _compare(self, token: Token, fix: str) -> None:
         self._tests += 1
         if self._tests > MOST_TESTS:
-            refuse(self.now.at, f"more than {MOST_TESTS} comparisons", "use in [..]")
-        return self._comparison()
+            refuse(token.at, f"more than {MOST_TESTS} comparisons", fix)
 
     def _comparison(self) -> Where:
         if self._is_value():
@@ -189,6 +192,8 @@ class _Reader:
             token, value = self._value()
             if isinstance(subject, Named):
                 value = checked(subject, token, value)
+            else:  # each number is a comparison of its own
+                self._compare(token, "compare count(…) with < and >")
             if values and type(value) is not type(values[0]):
                 refuse(token.at, f"{token} is of another type than what stands before it")
             values.append(value)
