@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from viseon.schema import Busy, Conflict, Invalid, Unavailable, ViseonError
@@ -173,3 +173,13 @@ def _known_sqlite(raw: sqlite3.Error) -> ViseonError | None:
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return Unavailable("the database file is damaged", fix="restore it from a backup")
     return None
+
+
+def restate(connection: Connection, *tables: Table) -> None:
+    """Let PostgreSQL count what a long transaction put there; until then it plans for nothing.
+
+    Does not wait: whoever counts already counts for all.
+    """
+    if connection.dialect.name == "postgresql":
+        names = ", ".join(table.name for table in tables)
+        connection.execute(text(f"analyze (skip_locked) {names}"))

@@ -18,13 +18,14 @@ from sqlalchemy import (
 )
 
 from viseon.adapters.sql.changes import change_of, changed_rows
+from viseon.adapters.sql.engine import restate
 from viseon.adapters.sql.facts import facts_of
 from viseon.adapters.sql.hints import SqlHints, batch_of
 from viseon.adapters.sql.history import SqlAdditions
 from viseon.adapters.sql.labels import SqlLabels
 from viseon.adapters.sql.question import Question
 from viseon.adapters.sql.rows import columns, labels, merged, same
-from viseon.adapters.sql.tables import FOREVER, collection, sample
+from viseon.adapters.sql.tables import FOREVER, batch, collection, hint, sample
 from viseon.ports.where import Where
 from viseon.schema import (
     Added,
@@ -41,6 +42,9 @@ T = TypeVar("T")
 
 CHUNK = 1000
 """Filenames or digests in one statement."""
+
+COUNTED = frozenset({4, 16, 64, 256, 1024})
+"""After so many chunks of one addition the database counts the rows again."""
 
 STREAM = {"yield_per": 5000}
 
@@ -67,7 +71,7 @@ class SqlSamples:
         self._writing()
         id, head = self._collection(dataset, create=True)
         total = Added()
-        for chunk in _chunks(samples):
+        for number, chunk in enumerate(_chunks(samples), 1):
             wanted = {s.filename: s for s in chunk}
             open_rows = self._open_rows(id, list(wanted))
             new = {n: merged(s, open_rows.get(n)) for n, s in wanted.items()}
@@ -84,6 +88,8 @@ class SqlSamples:
                 replaced=total.replaced + len(replaced),
                 unchanged=total.unchanged + len(kept),
             )
+            if number in COUNTED:
+                restate(self._db, sample, batch, hint)
         return total
 
     def relabel(self, dataset: str, annotations: Mapping[str, Digest | None]) -> None:
