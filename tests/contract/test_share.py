@@ -1,5 +1,6 @@
 """Versions that leave the house, and come back the same: tags, copies, bundles; near and far."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -15,7 +16,15 @@ from viseon.datasets import bundle, export_dvc, unbundle
 from viseon.datasets.bundle_copy import BundleCopy, header
 from viseon.datasets.folder_copy import FolderCopy
 from viseon.datasets.offline import verify_copy
-from viseon.schema import Conflict, Failed, Invalid, NotFound, ViseonError, canonical_json
+from viseon.schema import (
+    Conflict,
+    Failed,
+    Forbidden,
+    Invalid,
+    NotFound,
+    ViseonError,
+    canonical_json,
+)
 
 
 def photo(seed):
@@ -301,7 +310,14 @@ def test_entries_that_no_bundle_has_are_named(platform, shop, tar, tmp_path, blo
         (lambda f: f.update({"manifest.jsonl": f["manifest.jsonl"][:-1]}), "canonical"),
         (lambda f: f.update({"annotations.jsonl": b""}), "annotation is missing"),
         (lambda f: f.update({"annotations.jsonl": f["annotations.jsonl"] + b"{}\n"}), ""),
-        (lambda f: f.update({"certificate.json": b"{}"}), "certificate cannot be read"),
+        (lambda f: f.update({"certificate.json": b"{}"}), "certificate.json: its SHA-256 is 44136fa3"),
+        (lambda f: _certify(f, b"{}"), "certificate cannot be read"),
+        (lambda f: _swap(f, "certificate.json", b'"near":10', b'"near":9'), "and version.json says"),
+        (lambda f: f.pop("certificate.json"), "certificate.json is missing"),
+        (lambda f: _certify(f, None), "that there is none"),
+        (lambda f: _swap(f, "version.json", b'"number":1', b'"number":7'), "says shop@7, the certificate shop@1"),
+        (lambda f: _swap(f, "version.json", b'"bundle":1', b'"bundle":2'), "form 2 are not known"),
+        (lambda f: _swap(f, "version.json", b'"shop"', b'"../x"'), "version.json: dataset"),
     ],
 )  # fmt: skip
 def test_a_bundle_that_was_put_together_wrongly_is_refused(
@@ -342,6 +358,59 @@ def test_what_is_cut_off_or_altered_anywhere_is_refused(local, tmp_path):
 def _raise(found):
     if not found.ok:
         raise Failed(found.problem)
+
+
+def _swap(files, name, old, new):
+    assert old in files[name]
+    files[name] = files[name].replace(old, new, 1)
+
+
+def _certify(files, data):
+    """Make version.json speak of another certificate, or of none."""
+    said = json.loads(files["version.json"])
+    if data is None:
+        del said["certificate"]
+    else:
+        said["certificate"], files["certificate.json"] = _sha(data), data
+    files["version.json"] = canonical_json(said)
+
+
+def test_what_is_no_bundle_or_goes_on_behind_its_end_is_told_so(platform, shop, tar, tmp_path):
+    data, path = tar.read_bytes(), tmp_path / "odd.tar"
+    for odd, words in (
+        (b"hello", "it is no bundle"),
+        (gzip.compress(data), "it is no bundle"),
+        (data + b"x", "something follows its end"),
+        (data + bytes(512), "something follows its end"),
+        (data[:-512], "its end is missing"),
+        (data[:-1024], "it is cut off after blobs/"),
+    ):
+        path.write_bytes(odd)
+        refused(platform, path, words)
+
+
+def test_copies_of_a_version_with_erased_samples_are_what_they_should_be(
+    platform, shop, tar, tmp_path
+):
+    platform.storage.erase(dataset="shop", filename="hall/04.png", reason="request 17").wait()
+    version = shop.version("shop", 1)
+    datasets.pull(platform, "shop", 1, into=tmp_path / "out")
+    found = verify_copy(FolderCopy(tmp_path / "out"), app.images())
+    assert (found.ok, found.problem) == (True, "")
+    assert (found.erased, found.samples) == (1, 15)
+    assert found.fingerprint == version.effective_fingerprint
+    assert verify_copy(
+        FolderCopy(tmp_path / "out"), None, expected=version.effective_fingerprint
+    ).ok  # fmt: skip
+    other = verify_copy(FolderCopy(tmp_path / "out"), None, expected=version.fingerprint)
+    assert other.problem.endswith("1 samples of it are erased")
+    _replace(tmp_path / "out", "annotations.jsonl", '"bag"', '"person"')
+    assert verify_copy(FolderCopy(tmp_path / "out"), None).where == "labels"
+    with pytest.raises(Conflict, match="1 of its samples are erased"):
+        bundle(platform, "shop", 1, to=tmp_path / "b.tar")
+    assert not (tmp_path / "b.tar").exists()
+    with pytest.raises(Forbidden, match="must not come back"):
+        unbundle(platform, tar, name="again")
 
 
 def _sha(data):

@@ -89,3 +89,30 @@ def test_an_export_for_dvc_says_what_to_do_next(viseon, shop, tmp_path):
     assert outside.returncode == 1
     assert "is in no DVC repository" in outside.stderr
     assert "--cache FOLDER" in outside.stderr
+
+
+def test_a_bundle_is_held_to_what_is_known_of_it_elsewhere(viseon, shop, tmp_path):
+    bundle = tmp_path / "shop.tar"
+    viseon("bundle", "shop@1", bundle)
+    version = json.loads(viseon("datasets", "version", "shop", "1").stdout)
+    trusted = ("--fingerprint", version["fingerprint"].upper())
+    viseon("verify", bundle, *trusted, "--certificate", version["certificate"])
+    viseon("verify", "shop@1", *trusted, "--certificate", version["certificate"])
+    for option, stage in (("--fingerprint", "manifest"), ("--certificate", "certificate")):
+        for what in (bundle, "shop@1"):
+            differs = viseon("verify", what, option, "0" * 64, check=False)
+            assert differs.returncode == 1
+            assert any(
+                line.startswith(stage) and "DIFFERS" in line for line in differs.stdout.splitlines()
+            )
+        told = viseon("verify", bundle, option, "abc", check=False)
+        assert f"{option}: 'abc' is no SHA-256" in told.stderr
+    bundle.write_bytes(b"hello")
+    told = viseon("verify", bundle, check=False)
+    assert told.stdout.splitlines()[0] == "shop.tar is NOT whole"
+    viseon("pull", "shop@1", tmp_path / "out")
+    (tmp_path / "out" / ".viseon" / "certificate.json").unlink()
+    bare = viseon("verify", tmp_path / "out")
+    assert "none" in next(
+        line for line in bare.stdout.splitlines() if line.startswith("certificate")
+    )

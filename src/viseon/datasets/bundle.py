@@ -57,14 +57,20 @@ def bundle(
 ) -> Version:
     """Write a version into one file; the latest when `version` is None.
 
-    The file appears when it is whole. Raises Conflict when there is one already, Failed when any
-    byte differs from what the version promises.
+    The file appears when it is whole. Raises Conflict when there is one already or when samples of
+    the version were erased, Failed when any byte differs from what the version promises.
     """
     target = Path(to).expanduser()
     if target.exists():
         raise Conflict(f"{target} is there already", fix="name another file, or remove it")
     number = version or platform.datasets.get(dataset).head
     found = platform.datasets.version(dataset, number or 1)
+    if found.erased:
+        raise Conflict(
+            f"{found.ref} cannot be bundled: {found.erased} of its samples are erased, and a "
+            "bundle holds all that its fingerprint promises",
+            fix=f"viseon commit {dataset}, without them, and bundle that version",
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{secrets.token_hex(8)}.part")
     try:

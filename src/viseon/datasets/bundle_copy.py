@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import re
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ from viseon.schema import (
     Sample,
     Time,
     Version,
+    digest_of,
 )
 
 NEEDED = ("SHA256SUMS", "annotations.jsonl", "manifest.jsonl", "version.json")
@@ -44,6 +46,7 @@ class Described(Noun):
     dataset: Name
     number: int
     fingerprint: Digest
+    certificate: Digest | None = None
     parent: Digest | None = None
     message: str = ""
     created: Time
@@ -56,6 +59,7 @@ class Described(Noun):
             dataset=version.dataset,
             number=version.number,
             fingerprint=version.fingerprint,
+            certificate=version.certificate,
             parent=version.parent,
             message=version.message,
             created=version.created,
@@ -104,6 +108,7 @@ class BundleCopy:
             self._scan()
             self.described = self._described()
             self._check_sums()
+            self._check_certificate()
         except BaseException:
             self._file.close()
             raise
@@ -165,12 +170,20 @@ class BundleCopy:
             try:
                 info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
             except tarfile.HeaderError as error:
+                if not self._parts:
+                    raise Invalid(
+                        f"{self.name}: it is no bundle, or its beginning is lost",
+                        fix="name what viseon bundle wrote, not compressed",
+                    ) from error
                 what = "it is cut off" if len(block) < BLOCK else "it is damaged"
                 raise self._wrong(f"{what} after {entry}") from error
             entry = info.name.encode("unicode_escape").decode()[:200]
             self._entry(info, entry, block)
-        if self._file.read(BLOCK + 1) != bytes(BLOCK):
-            raise self._wrong(f"it does not end after {entry}")
+        rest = self._file.read(BLOCK + 1)
+        if rest[:BLOCK] != bytes(BLOCK):
+            raise self._wrong(f"its end is missing after {entry}")
+        if len(rest) > BLOCK:
+            raise self._wrong("something follows its end")
         missing = [name for name in NEEDED if name not in self._parts]
         if missing:
             raise Invalid(f"{self.name}: there is no {missing[0]}", fix="is it a viseon bundle?")
@@ -216,8 +229,18 @@ class BundleCopy:
             return file.read()
 
     def _described(self) -> Described:
+        data = self._small("version.json")
         try:
-            return Described.model_validate_json(self._small("version.json"))
+            form = json.loads(data).get("bundle", 1)
+        except (ValueError, AttributeError):
+            form = 1  # said below
+        if form != 1:
+            raise Invalid(
+                f"{self.name}: version.json: bundles of form {form!r} are not known here",
+                fix="upgrade viseon",
+            )
+        try:
+            return Described.model_validate_json(data)
         except ValidationError as error:
             raise Invalid.because(
                 error.errors()[0], where=f"{self.name}: version.json: ", fix=_FIX
@@ -233,6 +256,27 @@ class BundleCopy:
                     raise self._wrong(f"SHA256SUMS does not say so of {entry}")
             if file.read(1):
                 raise self._wrong("SHA256SUMS names entries that are gone")
+
+    def _check_certificate(self) -> None:
+        """It must be the one that was issued, and about the version that is described."""
+        said, data = self.described, self.certificate()
+        found = None if data is None else digest_of(data)
+        if found is None and said.certificate is not None:
+            raise self._wrong("certificate.json is missing")
+        if found != said.certificate:
+            raise self._wrong(
+                f"certificate.json: its SHA-256 is {found}, and version.json says "
+                f"{said.certificate or 'that there is none'}"
+            )
+        try:
+            stated = self.stated()
+        except ValidationError:
+            return  # whoever verifies says so
+        if stated and (stated.dataset, stated.number) != (said.dataset, said.number):
+            raise self._wrong(
+                f"version.json: it says {said.dataset}@{said.number}, "
+                f"the certificate {stated.dataset}@{stated.number}"
+            )
 
 
 class _Part(io.RawIOBase):

@@ -200,6 +200,8 @@ def _write_note(note: Path, out: dict[str, Any], version: Version, format: str |
     """What is said beside that, by DVC's users, stays."""
     said = _read_note(note)
     viseon = {"version": version.ref, "fingerprint": version.fingerprint}
+    if version.effective_fingerprint is not None:
+        viseon["effective_fingerprint"] = version.effective_fingerprint
     if version.certificate is not None:
         viseon["certificate"] = version.certificate
     if format is not None:

@@ -67,7 +67,8 @@ def verify_copy(copy: Copy, images: Images | None, *, expected: str = "") -> Ver
     """Read everything in a copy and say the first thing that differs.
 
     `expected` is what the version is known by elsewhere: with it nothing has to be taken on
-    trust. Without `images` look-alikes are not compared.
+    trust. Where samples were erased that is the effective fingerprint. Without `images`
+    look-alikes are not compared.
     """
     look = _Look(copy)
     look.at_everything(expected, images)
@@ -78,6 +79,8 @@ def verify_copy(copy: Copy, images: Images | None, *, expected: str = "") -> Ver
         version=f"{stated.dataset}@{stated.number}" if stated else copy.name,
         fingerprint=look.fingerprint,
         samples=sum(look.splits.values()),
+        erased=look.erased,
+        certificate=stated.digest if stated else None,
         problem=look.wrong.get(first, ""),
         where=first,
     )
@@ -91,6 +94,7 @@ class _Look:
     wrong: dict[Where, str] = field(default_factory=dict)
     fingerprint: Digest = ""
     certificate: Certificate | None = None
+    erased: int = 0
     tallies: dict[Digest, Tally] = field(default_factory=dict)
     splits: Counter[str] = field(default_factory=Counter)
     balance: dict[str, Counter[str]] = field(default_factory=dict)
@@ -102,7 +106,10 @@ class _Look:
         if header is None:
             return
         if expected and self.fingerprint != expected:
-            self._say("manifest", f"the manifest's SHA-256 is {self.fingerprint}, not {expected}")
+            why = f": {self.erased} samples of it are erased" if self.erased else ""
+            self._say(
+                "manifest", f"the manifest's SHA-256 is {self.fingerprint}, not {expected}{why}"
+            )
         self._agree(header)
         if not self.wrong:
             found = leaks(_read(self.copy), self.certificate, self.copy, images)
@@ -186,6 +193,9 @@ class _Look:
     def _count(self, sample: Sample, used: set[Digest]) -> None:
         split = sample.split or ""
         self.splits[split] += 1
+        if sample.erased:
+            self.erased += 1
+            return
         if problem := self.copy.whole(sample):
             self._say("bytes", f"{sample.filename}: {problem}")
         if sample.annotation is None:
@@ -205,15 +215,25 @@ class _Look:
         stated = self.certificate
         if stated is None:
             return
-        if stated.fingerprint != self.fingerprint:
+        if stated.fingerprint != self.fingerprint and not self.erased:
             self._say(
                 "manifest", f"the manifest's SHA-256 is {self.fingerprint}, not "
                 f"{stated.fingerprint} as the certificate says",
             )  # fmt: skip
         if stated.splits != dict(self.splits):
             self._say("certificate", f"the splits hold {_spelt(self.splits)}, not {stated.splits}")
-        if stated.balance != self.balance and "labels" not in self.wrong:
+        if not self._balanced(stated) and "labels" not in self.wrong:
             self._say("certificate", "classes are spread over the splits in another way")
+
+    def _balanced(self, stated: Certificate) -> bool:
+        """The certificate counts what was erased since, as well."""
+        if not self.erased:
+            return stated.balance == self.balance
+        return all(
+            count <= stated.balance.get(name, {}).get(split, 0)
+            for name, of in self.balance.items()
+            for split, count in of.items()
+        )
 
 
 def tally(annotation: Annotation) -> Counter[str]:

@@ -39,6 +39,8 @@ class Verification(Noun):
     samples: int
     erased: int = 0
     """How many of them are tombstones: their bytes are gone, on purpose and on record."""
+    certificate: Digest | None = None
+    """Of the certificate that was read; None where there is none."""
     problem: str = ""
     """The first thing that differs; empty when all is well."""
     where: Where = ""
@@ -213,6 +215,7 @@ def _said(version: Version, problem: str = "", where: Where = "") -> Verificatio
         fingerprint=version.fingerprint,
         samples=version.samples,
         erased=version.erased,
+        certificate=version.certificate,
         problem=problem,
         where=where,
     )
