@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from viseon.adapters.formats.coco_shapes import Shape, read_shape, write_shape
+from viseon.adapters.formats.coco_shapes import OWN, Shape, read_shape, write_shape
 from viseon.adapters.formats.pictures import filename, inside, measure, place, split_of, those
 from viseon.plugins import Plugin
 from viseon.ports import Contents, LabelledFile
@@ -62,6 +62,16 @@ class _Picture:
     objects: dict[str, Object] = field(default_factory=dict)
     """By the annotation's id in the file: files for several tasks describe the same objects."""
     classes: dict[str, None] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    annotated: bool = True
+    reviewed: bool = True
+
+    def said(self, image: dict[str, Any]) -> None:
+        """What viseon writes about an image besides COCO's own fields."""
+        more = image.get("metadata")
+        self.metadata |= more if isinstance(more, dict) else {}
+        self.annotated = image.get("annotated") is not False
+        self.reviewed = image.get("reviewed") is not False
 
     def add(self, entry: dict[str, Any], name: str, shape: Shape) -> None:
         source = str(entry.get("id", f"#{len(self.objects)}"))
@@ -76,9 +86,14 @@ class _Picture:
         self.objects[source] = Object(id=id, class_name=name, **shape)
 
     def file(self, root: Path) -> LabelledFile:
-        found = Annotation(objects=tuple(self.objects.values()), classes=tuple(self.classes))
-        width, height = self.size
-        return LabelledFile(self.path, filename(self.path, root), found, self.split, width, height)
+        found: Annotation | None = Annotation(
+            objects=tuple(self.objects.values()), classes=tuple(self.classes),
+            reviewed=self.reviewed,
+        )  # fmt: skip
+        if not self.annotated and found == Annotation():
+            found = None
+        name = filename(self.path, root)
+        return LabelledFile(self.path, name, found, self.split, *self.size, metadata=self.metadata)
 
 
 class _Document:
@@ -103,6 +118,7 @@ class _Document:
             known = pictures.get(path)
             if known is None:
                 known = pictures[path] = _Picture(path, measure(path), self._split)
+            known.said(image)
             by_id[image["id"]] = known
         for number, entry in enumerate(document.get("annotations", [])):
             picture = by_id.get(entry.get("image_id"))
@@ -186,9 +202,20 @@ class _Writer:
         images, annotations = self.document["images"], self.document["annotations"]
         image_id = len(images) + 1
         size = {"width": file.width, "height": file.height}
-        images.append({"id": image_id, "file_name": file.filename, **size})
+        said: dict[str, Any] = {"metadata": dict(file.metadata)} if file.metadata else {}
+        if file.annotation is None:
+            said["annotated"] = False
+        elif not file.annotation.reviewed:
+            said["reviewed"] = False
+        images.append({"id": image_id, "file_name": file.filename, **size, **said})
         found = file.annotation or Annotation()
-        for thing in found.objects:
+        for number, thing in enumerate(found.objects, 1):
+            if taken := [name for name in OWN if name in thing.attributes]:
+                raise Invalid(
+                    f"{file.filename}: object {number} ({thing.class_name!r}) has an attribute"
+                    f" {taken[0]!r}, which is a word of COCO's for something else",
+                    fix="rename the attribute",
+                )
             own = {"object_id": thing.id, "category_id": self._ids[thing.class_name]}
             annotations.append(
                 {"id": len(annotations) + 1, "image_id": image_id, **own, **write_shape(thing)}

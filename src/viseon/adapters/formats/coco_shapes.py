@@ -42,10 +42,13 @@ def write_shape(thing: Object) -> dict[str, Any]:
     x1, y1, x2, y2 = thing.box
     w, h = round(x2 - x1, 4), round(y2 - y1, 4)
     attributes = dict(thing.attributes)
+    crowd = attributes.get("iscrowd") is True
+    if crowd:
+        del attributes["iscrowd"]
     entry: dict[str, Any] = {
         "bbox": [x1, y1, w, h],
         "area": w * h,
-        "iscrowd": int(bool(attributes.pop("iscrowd", False))),
+        "iscrowd": int(crowd),
     }
     if thing.mask is not None:
         size = [thing.mask.height, thing.mask.width]
@@ -56,12 +59,16 @@ def write_shape(thing: Object) -> dict[str, Any]:
         entry["keypoints"] = [number for point in thing.keypoints for number in point]
         entry["num_keypoints"] = sum(1 for point in thing.keypoints if point[2])
     if thing.rotated is not None:
-        attributes["rotated"] = " ".join(f"{v:g}" for v in thing.rotated)
+        attributes["rotated"] = " ".join(map(repr, thing.rotated))
     if thing.track_id is not None:
         attributes["track_id"] = thing.track_id
     if attributes:
         entry["attributes"] = attributes
     return entry
+
+
+OWN = ("rotated", "track_id")
+"""Attributes that say something else here, as CVAT's COCO export has it."""
 
 
 def _keypoints(flat: list[float]) -> tuple[tuple[float, float, int], ...]:

@@ -3,18 +3,24 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from viseon.adapters.formats.losses import Drops, Says
 from viseon.adapters.formats.pictures import filename, is_picture, measured, pictures, place, walk
 from viseon.plugins import Plugin
 from viseon.ports import Contents, LabelledFile
-from viseon.schema import Noun
 
 
-class FolderConfig(Noun):
-    """It takes no options."""
+class FolderConfig(Drops):
+    """Only writing has options."""
+
+
+_SAYS = Says("a plain folder")
 
 
 class FolderFormat:
     """Every picture below the folder; names keep their subfolders."""
+
+    def __init__(self, config: FolderConfig) -> None:
+        self._drop = config.drop
 
     def recognises(self, root: Path) -> bool:
         return root.is_dir() and any(is_picture(path) for path in walk(root))
@@ -26,6 +32,10 @@ class FolderFormat:
         del classes  # there is nowhere to write them
         root.mkdir(parents=True, exist_ok=True)
         for file in files:
+            if file.annotation is not None and not self._drop:
+                raise _SAYS.refused(file, "it is annotated")
+            if file.split is not None and not self._drop:
+                raise _SAYS.refused(file, f"its split is {file.split}")
             place(file.path, root / file.filename)
 
 
@@ -34,4 +44,4 @@ def _files(root: Path) -> Iterator[LabelledFile]:
         yield LabelledFile(path, filename(path, root), None, width=width, height=height)
 
 
-plugin = Plugin("format", "folder", FolderConfig, lambda _: FolderFormat())
+plugin = Plugin("format", "folder", FolderConfig, FolderFormat)

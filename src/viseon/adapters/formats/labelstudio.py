@@ -24,7 +24,7 @@ from viseon.schema import Annotation, Invalid
 PEEK = 1 << 16
 _CONFIG = "label_config.xml"
 _FIX = "correct it in Label Studio and export again"
-_SAYS = Says("Label Studio", EVERYTHING, classes=True)
+_SAYS = Says("Label Studio", EVERYTHING, classes=True, unreviewed=True)
 _REGIONS = ("RectangleLabels", "PolygonLabels", "BrushLabels", "EllipseLabels", "Labels")
 
 

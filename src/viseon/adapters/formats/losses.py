@@ -46,6 +46,8 @@ class Says:
     """Names of attributes, where it knows only some; `attributes` in `fields` means any."""
     classes: bool = False
     """Classes of the whole picture."""
+    unreviewed: bool = False
+    """That nobody has looked at the labels yet."""
     hint: str = "the format 'coco' keeps everything"
 
     def fitted(self, file: LabelledFile, *, drop: bool) -> Annotation | None:
@@ -53,6 +55,8 @@ class Says:
         found = file.annotation
         if found is None:
             return None
+        if not (found.reviewed or self.unreviewed or drop):
+            raise self.refused(file, "nobody has reviewed its labels")
         objects = tuple(self._object(file, n, o, drop) for n, o in enumerate(found.objects, 1))
         classes = found.classes
         if classes and not self.classes:
