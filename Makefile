@@ -22,7 +22,7 @@ $(VENV)/.base: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.base
 	@echo 'Installing what tests, training and benchmarks need …'
-	@$(PIP) install -c constraints.txt -e '.[dev,train,postgres,s3,otel,openvino,triton]'
+	@$(PIP) install -c constraints.txt -e '.[dev,train,postgres,s3,otel,openvino,triton,grpc]'
 	@touch $@
 
 $(VENV)/dvc/bin/dvc: # of its own: what it needs contradicts what we need

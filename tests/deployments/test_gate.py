@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from viseon.deployments.gate import Gate, Ticket
 from viseon.deployments.room import Room
+from viseon.rest.problems import problem
 from viseon.schema import Busy
 
 
@@ -131,3 +132,33 @@ def test_an_engine_that_became_ten_times_slower_is_noticed_soon():
         gate.leave("answered")
     gate.enter(clock[0] + 99)
     assert gate.expected_s() == pytest.approx(0.4, rel=0.2)
+
+
+def test_a_refusal_says_when_those_inside_should_have_left():
+    clock = [0.0]
+    gate = Gate(clock=lambda: clock[0], most=6)
+    for _ in range(50):
+        gate.enter(clock[0] + 99)
+        clock[0] += 0.9
+        gate.leave("answered")
+    for _ in range(3):
+        gate.enter(clock[0] + 99)
+    with pytest.raises(Busy, match="one more would take") as late:
+        gate.enter(clock[0] + 3)
+    assert late.value.retry_s == 3  # 2.7 s, rounded up
+    for _ in range(3):
+        gate.enter(clock[0] + 99)
+    with pytest.raises(Busy, match="6 may") as full:
+        gate.enter(clock[0] + 99)
+    assert full.value.retry_s == 6
+    ticket = Ticket(clock[0] - 1, 500, gate=gate)
+    ticket.until(500)
+    with pytest.raises(Busy, match="deadline is over") as over:
+        ticket.check(clock[0])
+    assert over.value.retry_s == 6
+
+
+@pytest.mark.parametrize(("after_s", "said"), [(0, 1), (0.2, 1), (1.01, 2), (59.5, 60), (1e9, 60)])
+def test_a_refusal_asks_for_whole_seconds_and_at_most_a_minute(after_s, said):
+    assert Busy("full", after_s=after_s).retry_s == said
+    assert problem(Busy("full", after_s=after_s)).headers["retry-after"] == str(said)

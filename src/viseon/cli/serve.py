@@ -1,10 +1,11 @@
 """`viseon serve`: API, pages and supervisor in one process, on one port."""
 
 import socket
+from importlib.util import find_spec
 
 import typer
 
-from viseon.schema import Conflict, Invalid
+from viseon.schema import Conflict, Invalid, Unavailable
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -16,6 +17,13 @@ def add_serve(cli: typer.Typer) -> None:
     def serve(
         host: str = typer.Option("127.0.0.1", help="Address to listen on."),
         port: int = typer.Option(8000, min=0, max=65535, help="0 picks a free one."),
+        grpc_port: int | None = typer.Option(
+            None,
+            envvar="VISEON_GRPC_PORT",
+            min=0,
+            max=65535,
+            help="Serve the Open Inference Protocol over gRPC too; 0 picks a free one.",
+        ),
     ) -> None:
         """Serve the API and the pages until interrupted."""
         from viseon.app import House  # the server's libraries load only when used
@@ -28,13 +36,20 @@ def add_serve(cli: typer.Typer) -> None:
                 f"host: {host} can be reached from other machines, but anybody may do anything",
                 fix="set VISEON_AUTH=token and make one with `viseon access create-token`",
             )
+        if grpc_port is not None:
+            _check_grpc()
         listener = listen(host, port)
         house = House(settings)
         try:
             with house.tracing():
-                run_server(house, listener)
+                run_server(house, listener, grpc_port=grpc_port)
         finally:
             house.close()
+
+
+def _check_grpc() -> None:
+    if find_spec("grpc") is None or find_spec("google.protobuf") is None:
+        raise Unavailable("grpc_port: gRPC is not installed here", fix="pip install 'viseon[grpc]'")
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,19 +1,24 @@
 """Running the server: HTTP in front, the supervisor behind."""
 
+import asyncio
 import signal
 import socket
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import typer
 import uvicorn
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 
 from viseon.app import House
 from viseon.deployments import Warmer
 from viseon.jobs import Heart
 from viseon.rest import create_app
+
+if TYPE_CHECKING:
+    from viseon.rest.oip_grpc import GrpcServer
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -23,9 +28,13 @@ def run_server(
     listener: socket.socket,
     *,
     routers: tuple[APIRouter, ...] = (),
+    grpc_port: int | None = None,
     ready: Callable[[str], None] = lambda url: typer.echo(f"viseon is at {url}", err=True),
 ) -> None:
-    """Serve on a listening socket until SIGINT or SIGTERM; then let what was accepted finish."""
+    """Serve on a listening socket until SIGINT or SIGTERM; then let what was accepted finish.
+
+    With `grpc_port` (0 picks a free one) also the Open Inference Protocol over gRPC.
+    """
     host, port = listener.getsockname()[:2]
     hosts = LOOPBACK if house.settings.auth == "open" else frozenset()
     warmer = Warmer(
@@ -50,7 +59,8 @@ def run_server(
     # When uvicorn has ended it raises the signal once more: that must not end us before the rest.
     signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     try:
-        _Server(config, app.state.leaving).run(sockets=[listener])
+        beside = None if grpc_port is None else (app, host, grpc_port)
+        _Server(config, app.state.leaving, beside).run(sockets=[listener])
     finally:
         stop.set()
         heart.stop()
@@ -61,9 +71,36 @@ def run_server(
 class _Server(uvicorn.Server):
     """Lets answers that have no end know that it is time to end, so that leaving is quick."""
 
-    def __init__(self, config: uvicorn.Config, leaving: threading.Event) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        leaving: threading.Event,
+        beside: tuple[FastAPI, str, int] | None,
+    ) -> None:
+        """`beside` is what to serve over gRPC as well, and where."""
         super().__init__(config)
-        self._leaving = leaving
+        self._leaving, self._beside = leaving, beside
+        self._grpc: GrpcServer | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, first where it may fail."""
+        if self._beside is not None:
+            from viseon.rest.oip_grpc import GrpcServer  # optional, and slow to load
+
+            app, host, port = self._beside
+            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            self._grpc = GrpcServer(app, address)
+            await self._grpc.start()
+            shown = address.rpartition(":")[0]
+            typer.echo(f"gRPC is at {shown}:{self._grpc.port}", err=True)
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Both finish what they accepted."""
+        if self._grpc is not None:
+            await asyncio.gather(self._grpc.stop(), super().shutdown(sockets))
+        else:
+            await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal asks to leave."""

@@ -124,7 +124,10 @@ class Batcher(Generic[T, R]):
         return futures
 
     def expected_wait_s(self, more: int = 1) -> float:
-        """When the last of `more` new items would be done, from how long runs have taken."""
+        """When the last of `more` new items would be done, from how long runs have taken.
+
+        With 0, when all that wait now would be.
+        """
         batches = -(-(len(self._queue) + more) // self._policy.max_batch)
         rounds = -(-batches // len(self._threads))
         now = self._clock()
@@ -148,6 +151,7 @@ class Batcher(Generic[T, R]):
             raise Busy(
                 f"{len(self._queue)} pictures wait already and {self._policy.capacity} may",
                 fix="send fewer at once, or raise the deployment's queue",
+                after_s=self.expected_wait_s(0),
             )
         expected = self.expected_wait_s(count)
         # Idle, it may always try: an estimate that no run corrects would refuse for ever.
@@ -158,6 +162,7 @@ class Batcher(Generic[T, R]):
                 f"an answer would take about {expected * 1000:.0f} ms, the deadline is in "
                 f"{max(deadline - now, 0) * 1000:.0f} ms",
                 fix="try again later, or raise timeout_ms",
+                after_s=self.expected_wait_s(0),
             )
 
     def _work(self, place: int) -> None:
@@ -210,5 +215,6 @@ class Batcher(Generic[T, R]):
                 Busy(
                     f"its turn did not come before the deadline: it waited {waited:.0f} ms",
                     fix="try again later, or raise timeout_ms",
+                    after_s=self.expected_wait_s(0),
                 )
             )

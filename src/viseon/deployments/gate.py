@@ -46,6 +46,7 @@ class Ticket:
             raise Busy(
                 f"its deadline is over: {took:.0f} ms have passed since it came",
                 fix="try again later, or raise timeout_ms",
+                after_s=self.gate.emptied_s() if self.gate else 0.0,
             )
 
 
@@ -87,6 +88,10 @@ class Gate:
             return 0.0
         return (self._inside + 1) * self._pace_s * self._caution
 
+    def emptied_s(self) -> float:
+        """When those inside now should have left; 0 while too little is known."""
+        return self._inside * self._pace_s if self._answers >= _ENOUGH else 0.0
+
     def enter(self, deadline: float) -> None:
         """Come in; `leave` has to follow. Raises Busy at once where the answer would be late."""
         with self._lock:
@@ -95,12 +100,14 @@ class Gate:
                 raise Busy(
                     f"{self._inside} requests are being answered and {self.most} may",
                     fix="try again later, or raise the deployment's queue",
+                    after_s=self.emptied_s(),
                 )
             if now > deadline or now + expected > deadline:
                 raise Busy(
                     f"{self._inside} requests are being answered, one more would take about "
                     f"{expected * 1000:.0f} ms and has {max(deadline - now, 0) * 1000:.0f} ms",
                     fix="try again later, or raise timeout_ms",
+                    after_s=self.emptied_s(),
                 )
             if not self._inside:
                 self._last_out = now

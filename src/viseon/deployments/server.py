@@ -9,17 +9,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import BoundedSemaphore
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from viseon.deployments.answer import objects
+from viseon.deployments.batching import Ran
 from viseon.deployments.engine import Engine, Spent, Stage, Wanted, Watch
 from viseon.deployments.ensemble import fuse
 from viseon.deployments.gate import Gate, Outcome, Ticket
 from viseon.deployments.metrics import Meter, prometheus
 from viseon.deployments.pool import Pool
 from viseon.deployments.room import Room
-from viseon.inference import Detector
+from viseon.inference import Detector, Placement, Prepared
+from viseon.inference.detector import Outputs
 from viseon.inference.preprocess import Pixels
 from viseon.plugins import find as find_plugin
 from viseon.ports import BlobStore, Images
@@ -155,6 +159,25 @@ class ModelServer:
             meter.answer(answer.latency, spent.batch)
             answers.append((frame, answer))
         return answers
+
+    def infer(
+        self, ready: Ready, tensor: NDArray[Any], ticket: Ticket, watch: Watch | None = None
+    ) -> list[Ran[Outputs]]:
+        """The outputs of a deployment's only model for rows that need no preparing. Raises Busy."""
+        meter = self._meters.setdefault(ready.key, Meter())
+        (model,), ticket.key = ready.models, ready.key
+        deadline, spec = ticket.until(self._gate(ready).usual_ms), model.signature.input
+        nowhere = Placement(spec.width, spec.height, spec.width, spec.height)
+        rows = [Prepared(row, nowhere) for row in tensor]
+        with self._refusals(ready.key):
+            patience = max(deadline - self._clock(), 0)
+            with self.engine(ready, model, patience_s=patience) as engine:
+                ran = engine.infer(rows, deadline=deadline, watch=watched(watch, ready, model))
+            ticket.check(self._clock())
+        for row in ran:
+            spent = Spent(0, row.queue_s, row.run_s, 0, row.batch)
+            meter.answer(_latency(spent, self._clock() - ticket.started), row.batch)
+        return ran
 
     @contextmanager
     def engine(
@@ -352,6 +375,12 @@ def _effective(serving: Serving) -> Serving:
     return serving.model_copy(update={"score": None, "iou": None, "timeout_ms": 1000.0})
 
 
+def _latency(spent: Spent, total_s: float) -> Latency:
+    stages = (spent.pre_s, spent.queue_s, spent.model_s, spent.post_s, total_s)
+    pre, queue, model, post, total = (round(stage * 1000, 3) for stage in stages)
+    return Latency(pre_ms=pre, queue_ms=queue, model_ms=model, post_ms=post, total_ms=total)
+
+
 def _prediction(
     ready: Ready, frame: Pixels, told: tuple[object, ...], spent: Spent, total_s: float
 ) -> Prediction:
@@ -366,12 +395,6 @@ def _prediction(
             "height": frame.shape[0],
             "objects": told,
             "batch": spent.batch,
-            "latency": Latency(
-                pre_ms=round(spent.pre_s * 1000, 3),
-                queue_ms=round(spent.queue_s * 1000, 3),
-                model_ms=round(spent.model_s * 1000, 3),
-                post_ms=round(spent.post_s * 1000, 3),
-                total_ms=round(total_s * 1000, 3),
-            ),
+            "latency": _latency(spent, total_s),
         }
     )

@@ -63,11 +63,14 @@ class Front(Protocol):
 
 def platform_of(connection: Request | WebSocket, needs: Role) -> Platform:
     """The caller's platform, for routes written by hand. Raises Forbidden."""
-    scope: Scope = connection.state.scope
+    return platform_for(connection.app.state.front, connection.state.scope, needs)
+
+
+def platform_for(front: Front, scope: Scope, needs: Role) -> Platform:
+    """The platform of who was let in. Raises Forbidden where their role is not enough."""
     if not scope.principal.role.includes(needs):
         raise Forbidden(
             f"this needs the role {needs.value!r}; "
             f"{scope.principal.name!r} has {scope.principal.role.value!r}"
         )
-    front: Front = connection.app.state.front
     return front.platform(scope)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import anyio.to_thread
 from anyio import CapacityLimiter
-from fastapi import Request
+from fastapi import FastAPI
 
 R = TypeVar("R")
 
@@ -14,9 +14,8 @@ _THREADS = 128
 """Twice the largest batch: one is collected while another runs. They mostly wait."""
 
 
-async def lane(request: Request, work: Callable[..., R], *arguments: object) -> R:
+async def lane(app: FastAPI, work: Callable[..., R], *arguments: object) -> R:
     """Run it in one of them."""
-    state = request.app.state
-    if not hasattr(state, "lane"):
-        state.lane = CapacityLimiter(_THREADS)
-    return await anyio.to_thread.run_sync(partial(work, *arguments), limiter=state.lane)
+    if not hasattr(app.state, "lane"):
+        app.state.lane = CapacityLimiter(_THREADS)
+    return await anyio.to_thread.run_sync(partial(work, *arguments), limiter=app.state.lane)

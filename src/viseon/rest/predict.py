@@ -117,7 +117,7 @@ def predict_routes(fetcher: Fetcher | None = None) -> APIRouter:
     async def predict_default(request: Request, asked: Annotated[Asked, Query()]) -> Response:
         """As the deployment's own route, where there is exactly one deployment."""
         deployments = platform_of(request, Role.VIEWER).deployments
-        name = await lane(request, _only, deployments)
+        name = await lane(request.app, _only, deployments)
         deployments.admit(name, request.state.ticket)
         return await _answer(request, deployments, name, asked, fetcher)
 
@@ -136,9 +136,9 @@ async def _answer(
     watch = getattr(state, "watch", None)
     options = replace(asked.options, ticket=state.ticket, watch=watch)
     if asked.answer == "image":
-        data = await lane(request, _drawn, deployments, name, pictures, options)
+        data = await lane(request.app, _drawn, deployments, name, pictures, options)
         return Response(data, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
-    text = await lane(request, _told, deployments, name, pictures, options)
+    text = await lane(request.app, _told, deployments, name, pictures, options)
     return Response(text, media_type="application/json")
 
 

@@ -25,7 +25,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 def problem(error: ViseonError) -> JSONResponse:
     """The document for one of our errors."""
-    headers = {"Retry-After": "1"} if isinstance(error, Busy) else None
+    headers = {"Retry-After": str(error.retry_s)} if isinstance(error, Busy) else None
     return _document(error.status, error.code, error.message, error.fix, headers)
 
 

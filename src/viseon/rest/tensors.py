@@ -33,6 +33,14 @@ class Asked:
     """Whether outputs that are not named are wanted as binary."""
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Shape and kind of a tensor."""
+
+    shape: tuple[int, ...]
+    kind: np.dtype[Any]
+
+
 def read_request(body: bytes, header: str | None) -> Asked:
     """Parse a request; `header` is the length of its JSON part where tensors follow it as bytes."""
     length = _length(header, len(body))
@@ -84,6 +92,30 @@ def write_response(
     return Response(body, media_type="application/octet-stream", headers=headers)
 
 
+def form_of(shape: object, datatype: object, where: str) -> Form:
+    """What a tensor says it is. Raises Invalid, naming `where`."""
+    return Form(_shape(shape, where), _kind(datatype, where))
+
+
+def from_bytes(data: bytes | memoryview, form: Form, where: str) -> NDArray[Any]:
+    """A view of `data` (little-endian, row by row). Raises Invalid if it is not as long."""
+    needed = prod(form.shape) * form.kind.itemsize
+    if len(data) != needed:
+        raise Invalid(f"{where}: {len(data)} bytes, but its shape needs {needed}")
+    return np.frombuffer(data, form.kind).reshape(form.shape)
+
+
+def from_numbers(data: Any, form: Form, where: str) -> NDArray[Any]:
+    """Numbers, nested or not, row by row. Raises Invalid if there are more or fewer."""
+    try:
+        array = np.asarray(data, form.kind)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Invalid(f"{where}.data: {error}") from error
+    if array.size != prod(form.shape):
+        raise Invalid(f"{where}.data: {array.size} numbers, its shape needs {prod(form.shape)}")
+    return array.reshape(form.shape)
+
+
 def _finite(array: NDArray[Any]) -> list[Any]:
     """JSON has no infinity: such numbers become null."""
     flat = array.ravel()
@@ -96,41 +128,26 @@ def _finite(array: NDArray[Any]) -> list[Any]:
 def _tensor(tensor: Any, where: str, rest: memoryview) -> tuple[str, NDArray[Any], memoryview]:
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
         raise Invalid(f"{where}: needs a name")
-    shape, kind = _shape(tensor, where), _kind(tensor, where)
+    form = form_of(tensor.get("shape"), tensor.get("datatype"), where)
     size = _binary_size(tensor, where)
     if size is None:
-        return tensor["name"], _from_json(tensor.get("data"), shape, kind, where), rest
-    if size != prod(shape) * kind.itemsize or size > len(rest):
-        raise Invalid(
-            f"{where}: {size} bytes said, {prod(shape) * kind.itemsize} needed, {len(rest)} sent"
-        )
-    array = np.frombuffer(rest[:size], kind).reshape(shape)
-    return tensor["name"], array, rest[size:]
+        return tensor["name"], from_numbers(tensor.get("data"), form, where), rest
+    if size > len(rest):
+        raise Invalid(f"{where}: {size} bytes said, {len(rest)} sent")
+    return tensor["name"], from_bytes(rest[:size], form, where), rest[size:]
 
 
-def _from_json(data: Any, shape: tuple[int, ...], kind: np.dtype[Any], where: str) -> NDArray[Any]:
-    try:
-        array = np.asarray(data, kind)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise Invalid(f"{where}.data: {error}") from error
-    if array.size != prod(shape):
-        raise Invalid(f"{where}.data: {array.size} numbers, but the shape has {prod(shape)}")
-    return array.reshape(shape)
-
-
-def _shape(tensor: Mapping[str, Any], where: str) -> tuple[int, ...]:
-    shape = tensor.get("shape")
+def _shape(shape: object, where: str) -> tuple[int, ...]:
     fits = isinstance(shape, list) and all(
         isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape
     )
-    if not fits or not shape or len(shape) > 8 or prod(shape) > _MOST:
+    if not isinstance(shape, list) or not fits or not 0 < len(shape) <= 8 or prod(shape) > _MOST:
         raise Invalid(f"{where}.shape: {str(shape)[:80]} is not a shape")
     return tuple(shape)
 
 
-def _kind(tensor: Mapping[str, Any], where: str) -> np.dtype[Any]:
-    said = tensor.get("datatype")
-    if said not in _KINDS:
+def _kind(said: object, where: str) -> np.dtype[Any]:
+    if not isinstance(said, str) or said not in _KINDS:
         raise Invalid(f"{where}.datatype: {str(said)[:40]!r}", fix=f"known: {', '.join(_KINDS)}")
     return np.dtype(_KINDS[said])
 

@@ -1,7 +1,11 @@
 """Failures a caller can act on. Anything else that escapes is a bug."""
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, ClassVar, Self
+
+_LONGEST_RETRY_S = 60
+"""A guess about what lies further ahead would keep callers away from a server that recovered."""
 
 
 class ViseonError(Exception):
@@ -67,6 +71,16 @@ class Busy(ViseonError):
     """Not enough memory, GPU, disk or queue right now; later may work."""
 
     code, status = "busy", 503
+
+    def __init__(self, message: str, *, fix: str = "", after_s: float = 0.0) -> None:
+        """`after_s` is when what is in the way should be over, as far as is known."""
+        super().__init__(message, fix=fix)
+        self.after_s = after_s
+
+    @property
+    def retry_s(self) -> int:
+        """Whole seconds to wait before trying again, 1 to 60."""
+        return max(1, ceil(min(self.after_s, _LONGEST_RETRY_S)))
 
 
 class Unavailable(ViseonError):
