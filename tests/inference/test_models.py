@@ -3,10 +3,13 @@
 from datetime import UTC, datetime
 
 import numpy as np
+import onnx
 import pytest
 
+import viseon as vs
 from viseon.adapters.blobs.memory import MemoryBlobs
 from viseon.adapters.images.raw import RawImages
+from viseon.cli.models import names_in
 from viseon.inference import Detector
 from viseon.models import Models, Overrides, load, read_classes
 from viseon.plugins import find
@@ -213,3 +216,19 @@ def test_an_input_whose_meaning_is_unknown_is_named(make_onnx):
     )
     with pytest.raises(Invalid, match="prompt"):
         load(backend, RawImages())
+
+
+def test_a_graph_without_outputs_is_refused_by_name(make_onnx):
+    path = make_onnx({"output": np.zeros((84, 8))})
+    model = onnx.load(path)
+    del model.graph.output[:]
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(Invalid, match="no outputs"):
+        vs.load(path)
+
+
+def test_class_names_that_are_not_text_are_refused_on_the_command_line(tmp_path):
+    path = tmp_path / "names.txt"
+    path.write_bytes(b"caf\xe9\n")
+    with pytest.raises(Invalid, match="--classes: names.txt is not UTF-8"):
+        names_in(path)

@@ -49,13 +49,25 @@ def test_a_missing_file_is_not_found(tmp_path):
         opened(tmp_path / "absent.onnx")
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a torch file", b"\x08\x07" * 50])
-def test_another_kind_of_file_is_explained(tmp_path, content):
-    path = tmp_path / "model.onnx"
+@pytest.mark.parametrize(
+    ("content", "what", "fix"),
+    [(b"", "it is empty", "again"), (b"PK\x03\x04 a torch file", "PyTorch", ".pt"),
+     (b"\x80\x02\x8a old torch", "PyTorch", ".pt"), (b"\x08\x07" * 50, "cut short", ".pt"),
+     (b"just some text, nothing else\n" * 9, "cut short", ".pt"),
+     (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "LFS pointer", "git lfs pull"),
+     (b"\n<!DOCTYPE html><html>404</html>", "web page", "get the file again"),
+     (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture", "predicting"),
+     (b"\xff\xd8\xff\xe0\0\x10JFIF\0", "a picture", "predicting"),
+     (b"\x1c\0\0\0TFL3\x14\0 \0", "TFLite", "tf2onnx"), (b"\x89HDF\r\n\x1a\n", "Keras", "tf2onnx")],
+)  # fmt: skip
+def test_another_kind_of_file_is_explained(tmp_path, content, what, fix):
+    path = tmp_path / "opset.onnx"
     path.write_bytes(content)
-    with pytest.raises(Invalid, match="not an ONNX file") as error:
+    with pytest.raises(Invalid, match="opset.onnx is not an ONNX file") as error:
         opened(path)
-    assert ".pt" in error.value.fix
+    assert what in error.value.message
+    assert fix in error.value.fix
+    assert str(tmp_path) not in str(error.value)
 
 
 def test_a_file_cut_short_is_explained(make_onnx):
@@ -77,6 +89,20 @@ def test_a_file_from_the_future_is_explained(make_onnx, field, word):
     with pytest.raises(Invalid, match="newer than ONNX Runtime") as error:
         opened(path)
     assert word in error.value.fix
+    assert "::" not in error.value.message  # the engine's own source says nothing to a user
+
+
+@pytest.mark.parametrize("version", [None, 0, 3])
+def test_a_file_from_long_ago_is_explained(make_onnx, version):
+    path = make_onnx({"out": np.zeros(3)})
+    model = onnx.load(path)
+    model.opset_import[0].version = version or 0
+    if version is None:
+        del model.opset_import[:]
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(Invalid, match="too old") as error:
+        opened(path)
+    assert "opset 17" in error.value.fix
 
 
 def test_missing_external_weights_are_explained(make_onnx, tmp_path):
@@ -86,15 +112,20 @@ def test_missing_external_weights_are_explained(make_onnx, tmp_path):
     with pytest.raises(Invalid, match="weights in another file") as error:
         opened(path)
     assert "one file" in error.value.fix
+    assert str(tmp_path) not in error.value.message
 
 
-def test_an_unknown_operator_is_explained(make_onnx):
+@pytest.mark.parametrize(("domain", "declared"), [("", False), ("acme", True), ("acme", False)])
+def test_an_unknown_operator_is_explained(make_onnx, domain, declared):
     path = make_onnx({"out": np.zeros(3)})
     model = onnx.load(path)
-    model.graph.node.append(helper.make_node("Frobnicate", ["out"], ["other"]))
+    model.graph.node.append(helper.make_node("Frobnicate", ["out"], ["other"], domain=domain))
     model.graph.output.append(helper.make_tensor_value_info("other", 1, [3]))
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(Invalid, match="operator"):
+    if declared:
+        model.opset_import.append(helper.make_opsetid(domain, 1))
+        path.write_bytes(model.SerializeToString())
+    with pytest.raises(Invalid, match="operator that ONNX Runtime does not have.*Frobnicate"):
         opened(path)
 
 

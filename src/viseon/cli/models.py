@@ -65,7 +65,12 @@ def names_in(classes: Path | None) -> tuple[str, ...]:
         return ()
     if not classes.is_file():
         raise NotFound(f"--classes: there is no file {classes}", fix="check the path")
-    return read_classes(classes.read_text(encoding="utf-8"), where=classes.name)
+    try:
+        return read_classes(classes.read_text(encoding="utf-8"), where=classes.name)
+    except UnicodeDecodeError as error:
+        raise Invalid(
+            f"--classes: {classes.name} is not UTF-8 text", fix="save it as UTF-8"
+        ) from error
 
 
 def name_of(path: Path) -> str:

@@ -102,6 +102,8 @@ def _decide(decisions: list[Decision], field: str, value: object, because: str) 
 
 
 def _image_input(backend: Backend) -> Tensor:
+    if not backend.outputs:
+        raise Invalid("the model has no outputs", fix="export it again, with them")
     pictures = [tensor for tensor in backend.inputs if len(tensor.shape) == 4]
     if len(pictures) != 1:
         listed = ", ".join(f"{t.name} {_size(t)}" for t in backend.inputs)
@@ -146,7 +148,8 @@ def _shape(
     if width * height * (batch or 1) > _MOST_PIXELS:
         raise Invalid(
             f"the model takes {width}x{height} pixels in batches of {batch or 1}: too much to try",
-            fix=f"at most {_MOST_PIXELS} pixels in all; pass a smaller width and height",
+            fix=f"at most {_MOST_PIXELS} pixels in all: export it for a smaller picture or "
+            "batch, or pass a smaller width and height where the graph leaves them open",
         )
     return _Shape(layout, channels or 3, width, height, batch)
 

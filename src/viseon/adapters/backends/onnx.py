@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 from pydantic import Field
 
+from viseon.adapters.backends.onnx_refusals import explained, short
 from viseon.plugins import Plugin
 from viseon.ports import Tensor
 from viseon.schema import Failed, Invalid, NotFound, Noun, Unavailable
@@ -57,7 +58,7 @@ class OnnxBackend:
                 str(path), _session_options(config), providers=providers
             )
         except _REFUSED as error:
-            raise _explained(error, path) from error
+            raise explained(error, path) from error
         self.inputs = tuple(_tensor(node) for node in self._session.get_inputs())
         self.outputs = tuple(_tensor(node) for node in self._session.get_outputs())
         self.metadata = _metadata(self._session.get_modelmeta())
@@ -73,9 +74,9 @@ class OnnxBackend:
         try:
             return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
         except (state.InvalidArgument, ValueError) as error:
-            raise Invalid(f"the input does not fit the model: {_short(error)}") from error
+            raise Invalid(f"the input does not fit the model: {short(error)}") from error
         except _REFUSED as error:
-            raise Failed(f"the model failed while running: {_short(error)}") from error
+            raise Failed(f"the model failed while running: {short(error)}") from error
 
     def close(self) -> None:
         self._session = None
@@ -119,37 +120,6 @@ def _dtype(kind: str) -> str:
 def _metadata(meta: Any) -> dict[str, str]:
     said = {"producer": meta.producer_name, "description": meta.description}
     return {key: value for key, value in said.items() if value} | dict(meta.custom_metadata_map)
-
-
-def _explained(error: Exception, path: Path) -> Invalid:
-    """What ONNX Runtime refused, in words that say what to do."""
-    text = str(error)
-    fix = "check that it opens in Netron, and export it again"
-    if isinstance(error, state.InvalidProtobuf) or "No graph was found" in text:
-        what = f"{path.name} is not an ONNX file, or is cut short"
-        fix = "export the model to ONNX; weights such as .pt or .engine cannot be read"
-    elif "xternal data" in text:
-        what = f"{path.name} keeps its weights in another file, which is not there"
-        fix = "save the model in one file: onnx.save(model, path, save_as_external_data=False)"
-    elif "IR version" in text or "opset" in text:
-        what = f"{path.name} is newer than ONNX Runtime {ort.__version__} understands"
-        fix = "export with a lower opset (17 is safe), or upgrade onnxruntime"
-    elif "No Op registered" in text or "not a registered function" in text:
-        what = f"{path.name} uses an operator that ONNX Runtime does not have"
-        fix = "export without custom operators or plugins"
-    else:
-        what = f"{path.name} cannot be loaded"
-    return Invalid(f"{what}: {_short(error)}", fix=fix)
-
-
-def _short(error: Exception) -> str:
-    """The reason without file names of the engine's own source."""
-    text = " ".join(str(error).split())
-    for mark in ("failed:", "Error: ", ") ONNX Runtime", ") Unsupported"):
-        at = text.rfind(mark)
-        if at >= 0 and len(text) > 200:
-            text = text[at + len(mark) - (0 if mark[0] != ")" else len(mark) - 2) :]
-    return text[:300]
 
 
 plugin = Plugin("backend", "onnxruntime", OnnxConfig, OnnxBackend)

@@ -99,4 +99,4 @@ def fractions(array: NDArray[Any]) -> bool:
 
 
 def _text(array: NDArray[np.generic]) -> str:
-    return f"{'x'.join(str(n) for n in array.shape)} {array.dtype}"
+    return f"{'x'.join(str(n) for n in array.shape) or 'a single'} {array.dtype}"

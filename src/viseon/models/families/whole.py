@@ -15,8 +15,10 @@ def classifier(seen: Seen) -> Match | None:
     if single is None:
         return None
     name, scores = single
+    if scores.ndim not in (2, 4) or not scores.size:
+        return None
     flat = scores.reshape(len(scores), -1)
-    if scores.ndim not in (2, 4) or flat.shape[1] != scores.shape[1] or flat.shape[1] < 2:
+    if flat.shape[1] != scores.shape[1] or flat.shape[1] < 2:
         return None
     shares = fractions(flat) and bool(np.allclose(flat.sum(axis=1), 1, atol=1e-2))
     several = fractions(flat) and not shares
