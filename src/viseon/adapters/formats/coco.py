@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -13,6 +13,8 @@ from viseon.adapters.formats.pictures import filename, inside, measure, place, s
 from viseon.plugins import Plugin
 from viseon.ports import Contents, LabelledFile
 from viseon.schema import Annotation, Invalid, Noun, Object, Split
+
+T = TypeVar("T")
 
 PEEK = 1 << 16
 """Bytes of a JSON file that are enough to recognise it."""
@@ -113,7 +115,9 @@ class _Document:
         names = self._categories(document)
         classes |= dict.fromkeys(names.values())
         by_id: dict[Any, _Picture] = {}
-        for image in document["images"]:
+        for number, image in enumerate(document["images"], 1):
+            if not isinstance(image.get("id"), int | str):
+                raise self._wrong(f"image {number} has the id {image.get('id')!r}", "number it")
             path = self._find(image)
             known = pictures.get(path)
             if known is None:
@@ -121,7 +125,7 @@ class _Document:
             known.said(image)
             by_id[image["id"]] = known
         for number, entry in enumerate(document.get("annotations", [])):
-            picture = by_id.get(entry.get("image_id"))
+            picture = _found(by_id, entry.get("image_id"))
             if picture is None:
                 raise self._wrong(
                     f"annotation {entry.get('id', number)} is for image {entry.get('image_id')!r},"
@@ -131,7 +135,7 @@ class _Document:
             self._object(entry, names, picture)
 
     def _object(self, entry: dict[str, Any], names: dict[Any, str], picture: _Picture) -> None:
-        name = names.get(entry.get("category_id"))
+        name = _found(names, entry.get("category_id"))
         where = f"annotation {entry.get('id')} of {picture.path.name}"
         if name is None:
             raise self._wrong(
@@ -144,7 +148,7 @@ class _Document:
                 picture.classes[name] = None
             else:
                 picture.add(entry, name, shape)
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, KeyError, OverflowError, AttributeError) as error:
             why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
             given = f"bbox {entry['bbox']!r}: " if "bbox" in entry else ""
             raise self._wrong(
@@ -156,10 +160,14 @@ class _Document:
     def _load(self) -> dict[str, Any]:
         try:
             document = json.loads(self._path.read_bytes())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._wrong(f"this is not JSON: {error}", "export it again") from error
         if not isinstance(document, dict) or not isinstance(document.get("images"), list):
             raise self._wrong("the list 'images' is missing", "export it again")
+        for key in ("images", "annotations", "categories"):
+            entries = document.get(key, [])
+            if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+                raise self._wrong(f"{key!r} is not a list of objects", "export it again")
         return document
 
     def _categories(self, document: dict[str, Any]) -> dict[Any, str]:
@@ -223,6 +231,11 @@ class _Writer:
         for name in found.classes:
             own = {"id": len(annotations) + 1, "image_id": image_id}
             annotations.append({**own, "category_id": self._ids[name]})
+
+
+def _found(known: dict[Any, T], id: Any) -> T | None:
+    """The one of that id; lists and the like are nobody's."""
+    return known.get(id) if isinstance(id, int | str) else None
 
 
 def _documents(root: Path) -> list[Path]:

@@ -243,7 +243,7 @@ def _typed(text: str, kind: str) -> Value:
         return text.lower() == "true"
     if kind == "number":
         number = float(text)
-        return int(text) if text.lstrip("-").isdigit() else number
+        return int(text) if text.lstrip("-").isdecimal() else number
     return text
 
 

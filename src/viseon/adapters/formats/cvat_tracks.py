@@ -15,6 +15,7 @@ from viseon.schema import Annotation, Invalid, Object
 
 _NUMBER = re.compile(r"(\d+)$")
 _NAME = re.compile(r"^frame_(\d{6,})$")
+MOST_DIGITS = 12
 _SIDES = ("xtl", "ytl", "xbr", "ybr", "cx", "cy", "rx", "ry")
 
 
@@ -45,7 +46,7 @@ def read_video(document: Explained) -> dict[Path, LabelledFile]:
     found: dict[int, list[Object]] = {number: [] for number in frames}
     for track in document.top.findall("track"):
         id = track.get("id", "")
-        if not id.isdigit():
+        if not (id.isdecimal() and len(id) < MOST_DIGITS):
             raise document.wrong(f"the track id {id!r} is not a number", "number the tracks")
         for number, element in _shown(document, track, sorted(frames)):
             where = f"track {id} ({track.get('label', '')}), frame {number}"
@@ -111,7 +112,7 @@ def _check_size(
 ) -> None:
     width = document.top.findtext("meta/task/original_size/width") or ""
     height = document.top.findtext("meta/task/original_size/height") or ""
-    if not (width.strip().isdigit() and height.strip().isdigit()):
+    if not all(v.strip().isdecimal() and len(v) < MOST_DIGITS for v in (width, height)):
         return
     for number, size in sizes.items():
         if size != (int(width), int(height)):
@@ -150,7 +151,7 @@ def _keyframes(document: Explained, track: Element) -> dict[int, Element]:
         if element.tag not in SHAPES:
             continue
         frame = element.get("frame", "")
-        if not frame.isdigit() or int(frame) in keys:
+        if not (frame.isdecimal() and len(frame) < MOST_DIGITS) or int(frame) in keys:
             raise document.wrong(
                 f"track {track.get('id')}: {element.tag} has the frame {frame!r}, no number or"
                 " one that it had before",

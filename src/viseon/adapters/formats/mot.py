@@ -184,7 +184,7 @@ def _is_sequence(folder: Path) -> bool:
 def _frames(sequence: Sequence) -> dict[int, Path]:
     found: dict[int, Path] = {}
     for path in pictures(sequence.images) if sequence.images.is_dir() else []:
-        if not path.stem.isdigit():
+        if not path.stem.isdecimal():
             raise sequence.wrong(path, "its name is not the number of a frame", "000001.jpg")
         other = found.setdefault(int(path.stem), path)
         if other != path:

@@ -23,6 +23,9 @@ THREADS = 4
 _SCAN = 0xDA
 """The marker before a JPEG's pixels (ITU-T T.81, B.1.1.3)."""
 
+MOST_NAME = 255
+"""Bytes of a file's name, without its folders."""
+
 MOST_PIXELS = 100_000_000
 """A picture that claims more is taken for a decompression bomb."""
 
@@ -174,6 +177,8 @@ def split_of(*words: str) -> Split | None:
 def inside(root: Path, name: str) -> Path:
     """`root/name`, however its Unicode is composed. Raises Invalid when that is outside `root`."""
     path = Path(os.path.normpath(root / name))
+    if max(map(len, name.encode(errors="replace").split(b"/"))) > MOST_NAME:
+        raise Invalid(f"{name[:80]!r}… is too long for a file's name", fix="correct the name")
     if path.is_relative_to(os.path.normpath(root)) and name and "\0" not in name:
         return path if name.isascii() or path.exists() else _composed(root, name) or path
     raise Invalid(f"{name!r} leads out of the folder {root}", fix="use names below the folder")

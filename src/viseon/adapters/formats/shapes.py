@@ -74,13 +74,16 @@ def quad_fields(quad: Sequence[Point]) -> Fields:
     return rotated_fields((x, y, w, h, angle)) | {"polygons": polygon_fields(quad)["polygons"]}
 
 
-def _rectangle(quad: Sequence[Point]) -> tuple[float, ...] | None:
-    """Centre, sides and angle of a rectangle whose first corner is its own top left."""
+def _rectangle(quad: Sequence[Point], *, turned: bool = False) -> tuple[float, ...] | None:
+    """Centre, sides and angle of a rectangle whose first corner is its own top left.
+
+    Corners that go the other way round are `turned` once; crossed sides go neither way.
+    """
     p0, p1, p2, p3 = quad
     across = (p1[0] - p0[0], p1[1] - p0[1])
     down = (p2[0] - p1[0], p2[1] - p1[1])
     if across[0] * down[1] - across[1] * down[0] < 0:
-        return _rectangle((p1, p0, p3, p2))
+        return None if turned else _rectangle((p1, p0, p3, p2), turned=True)
     w, h = hypot(*across), hypot(*down)
     skew = hypot(p0[0] + p2[0] - p1[0] - p3[0], p0[1] + p2[1] - p1[1] - p3[1])
     lean = abs(across[0] * down[0] + across[1] * down[1]) / max(w, h, 1e-9)

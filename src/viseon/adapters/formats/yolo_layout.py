@@ -117,8 +117,13 @@ def key_of(path: Path, root: Path) -> Key:
 def _listed(root: Path, base: Path, given: dict[Split, Any]) -> dict[Path, Split]:
     found: dict[Path, Split] = {}
     for split, places in given.items():
-        for name in [places] if isinstance(places, str) else places or []:
-            path = _resolved(root, base, str(name))
+        named = [places] if isinstance(places, str) else places or []
+        if not isinstance(named, list) or not all(isinstance(n, str) for n in named):
+            raise Invalid(
+                f"{split} {places!r} is not a folder or file", fix=f"{split}: images/{split}"
+            )
+        for name in named:
+            path = _resolved(root, base, name)
             if path.suffix == ".txt" and path.is_file():
                 for line in text_of(path, root).splitlines():
                     if line.strip():
@@ -174,7 +179,7 @@ def _declared(path: Path, document: dict[str, Any], points: tuple[int, int] | No
     given = document.get("task")
     if given is None:
         return Task.POSE if points else None
-    if given not in set(Task):
+    if not isinstance(given, str) or given not in set(Task):
         raise Invalid(f"{path.name}: no task {given!r}", fix=f"task: {', '.join(Task)}")
     if given == Task.POSE and not points:
         raise Invalid(f"{path.name}: pose needs kpt_shape", fix="kpt_shape: [17, 3]")
@@ -192,7 +197,7 @@ def _document(root: Path) -> Path | None:
         data = path.read_bytes()
         try:
             document = yaml.safe_load(data.decode("utf-8-sig"))
-        except (yaml.YAMLError, UnicodeDecodeError):
+        except (yaml.YAMLError, ValueError, RecursionError):
             if path.stem == "data" and b"names:" in data:
                 return path
             continue
@@ -204,7 +209,7 @@ def _document(root: Path) -> Path | None:
 def _loaded(path: Path, root: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = yaml.safe_load(text_of(path, root))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Invalid(f"{path.name}: this is not YAML: {error}", fix="correct it") from error
     return document
 

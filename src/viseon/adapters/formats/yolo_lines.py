@@ -51,7 +51,7 @@ class Lines:
         """What a line says. Raises Invalid that shows the line and its right shape."""
         try:
             class_id, numbers = _class_id(words[0]), [float(word) for word in words[1:]]
-        except ValueError:
+        except (ValueError, OverflowError):
             raise self._not_a_line(words, where) from None
         if not self._fits(len(numbers)):
             raise self._not_a_line(words, where)
