@@ -59,3 +59,11 @@ def test_what_has_not_one_class_is_refused(tmp_path, label):
     file = LabelledFile(tmp_path / "a.png", "a.png", label, "train")
     with pytest.raises(Invalid, match=r"a\.png: it has \d classes"):
         plugin.make({}).write(tmp_path / "out", iter([file]), CLASSES)
+
+
+def test_a_class_that_nobody_reviewed_is_refused(tmp_path):
+    label = Annotation(classes=("cat",), reviewed=False)
+    source = tmp_path / "a.png"
+    file = LabelledFile(source, "a.png", label, "train", 8, 8)
+    with pytest.raises(Invalid, match="nobody has reviewed its class"):
+        plugin.make({}).write(tmp_path / "out", iter([file]), ("cat",))

@@ -65,6 +65,12 @@ class ClassesFormat:
                     f" split {file.split}; a classification folder holds one class and one split",
                     fix="give it one class and a split, or choose another format",
                 )
+            if file.annotation and not file.annotation.reviewed:
+                raise Invalid(
+                    f"{file.filename}: nobody has reviewed its class, which a classification"
+                    " folder cannot say",
+                    fix="review it, or choose the format 'coco', which keeps everything",
+                )
             place(file.path, root / _home(file.filename, file.split, _folder(shown[0])))
 
 

@@ -105,6 +105,9 @@ def _same_keypoints(says: Says, file: LabelledFile, count: int, *, drop: bool) -
         if says.fields == _SAYS[Task.POSE] and 0 < len(thing.keypoints) < count and not drop:
             few = f"object {number} has {len(thing.keypoints)} keypoints where others have {count}"
             raise says.refused(file, few)
+        unlabelled = thing.keypoints and not any(n for point in thing.keypoints for n in point)
+        if says.fields == _SAYS[Task.POSE] and unlabelled and not drop:
+            raise says.refused(file, f"object {number} has keypoints, and none is labelled")
 
 
 def _describe(root: Path, lists: dict[Split | None, list[str]], lines: Lines) -> None:

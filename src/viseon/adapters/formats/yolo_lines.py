@@ -107,6 +107,8 @@ class Lines:
         width, height = size
         if self.task is Task.POSE:
             found = _points(numbers[4:], (self.keypoints or (0, 3))[1], size)
+            if not any(number for point in found for number in point):
+                found = ()  # nobody labelled any
             return {"box": _box(numbers[:4], size), "keypoints": found}
         if len(numbers) == 4:
             return {"box": _box(numbers, size)}
