@@ -48,7 +48,7 @@ def add_serve(cli: typer.Typer) -> None:
 
 
 def _check_grpc() -> None:
-    if find_spec("grpc") is None or find_spec("google.protobuf") is None:
+    if not all(find_spec(name) for name in ("grpc", "google", "google.protobuf")):
         raise Unavailable("grpc_port: gRPC is not installed here", fix="pip install 'viseon[grpc]'")
 
 
