@@ -7,8 +7,8 @@ behind the batcher at least 0.90 of a bare session at its best batch; a wait for
     BENCH_PEER_PYTHON=venv/bin/python python benchmarks/bench_serving.py
 
 Everything runs on the same cores, the load generator too. Servers take turns in short rounds and the
-best round of each counts, because neighbours only slow down; processor time per request hardly
-depends on neighbours at all.
+median round of each counts; processor time per request hardly depends on what else the machine
+does.
 """
 
 import asyncio
@@ -212,9 +212,9 @@ class Subject:
         return sum(sum(process.cpu_times()[:2]) for process in self.processes)
 
     def row(self):
-        p50, p95 = np.array(self.alone).min(axis=0)
-        around = f"{min(self.around):8.1f}" if self.around else ""
-        numbers = (max(self.rates), min(self.cpu), p50, p95, min(self.together))
+        p50, p95 = np.median(self.alone, axis=0)
+        around = f"{statistics.median(self.around):8.1f}" if self.around else ""
+        numbers = (np.median(self.rates), np.median(self.cpu), p50, p95, np.median(self.together))
         return f"{self.name:12s}" + "".join(f"{number:13.1f}" for number in numbers) + around
 
 
@@ -263,9 +263,9 @@ def main():
             for subject in found:
                 subject.round()
     loops, engines = np.array(loops), np.array(engines)
-    (rate, _, whole_rate, _), (_, cpu, _, whole_cpu) = loops.max(axis=0), loops.min(axis=0)
+    rate, cpu, whole_rate, whole_cpu = np.median(loops, axis=0)
     print(f"bare session          {rate:7.1f} runs/s  {cpu:6.1f} ms of processor time each")
-    shared = engines[:, 0].max(), engines[:, 1].min()
+    shared = np.median(engines, axis=0)
     ratios = statistics.median(engines[:, 0] / loops[:, 0])
     print(
         f"behind the batcher    {shared[0]:7.1f} runs/s  {shared[1]:6.1f} ms; {ratios:.2f} of bare"
@@ -276,7 +276,8 @@ def main():
     for subject in found:
         print(subject.row())
     viseon = found[0]
-    print(f"\naround the model p95 {min(viseon.around):.1f} ms at concurrency 1 (bar: at most 8)")
+    around = statistics.median(viseon.around)
+    print(f"\naround the model p95 {around:.1f} ms at concurrency 1 (bar: at most 8)")
     served = statistics.median(np.array(viseon.rates) / loops[:, 0])
     print(f"over HTTP, with decoding, on the same cores: {served:.2f} of the bare session\n")
     batching.report(MODEL, SECONDS / 2, ROUNDS)
