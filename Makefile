@@ -44,8 +44,7 @@ check: $(VENV)/.dev ## Lint, format, types, layers, architecture
 	@$(BIN)/python -m pytest tests/architecture
 
 test: check $(VENV)/dvc/bin/dvc ## Everything that must hold: checks and all tests
-	@$(BIN)/python -m pytest tests/contract tests/golden
-	@$(BIN)/python -m pytest tests --ignore tests/contract --ignore tests/golden --ignore tests/architecture -n auto --dist loadfile
+	@$(BIN)/python -m pytest tests --ignore tests/architecture -n auto --dist loadfile
 
 e2e: $(VENV)/.dev ## Only the tests that run whole programs
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)

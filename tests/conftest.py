@@ -11,12 +11,47 @@ from fastapi.testclient import TestClient
 from viseon.adapters.sql import open_store
 from viseon.app import House
 from viseon.client import connect
+from viseon.operation import operations
+from viseon.platform import SERVICES
 from viseon.rest import create_app
 from viseon.settings import Settings
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config):
+    """Where the contract suite notes (operation, side) of every call, and the files it ran."""
+    config.called, config.ran = set(), set()
+
+
+def pytest_collection_finish(session):
+    session.config.ran |= {i.path.name for i in session.items if "contract" in i.path.parts}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """A process of several reports what it saw."""
+    told = getattr(node, "workeroutput", {})
+    node.config.called |= {tuple(call) for call in told.get("called", ())}
+    node.config.ran |= set(told.get("ran", ()))
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """After the whole contract suite: it must leave no operation out, on neither side."""
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput |= {"called": sorted(config.called), "ran": sorted(config.ran)}
+        return
+    whole = {p.name for p in (REPOSITORY / "tests" / "contract").glob("test_*.py")}
+    if exitstatus != pytest.ExitCode.OK or config.ran != whole or config.option.keyword:
+        return
+    wanted = {(op.full_name, s) for kind in SERVICES.values() for op in operations(kind)
+              for s in ("local", "remote")}  # fmt: skip
+    if left := sorted(wanted - config.called):
+        config.get_terminal_writer().line(f"\nthe contract suite never called: {left}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Remembers which operations the contract suite called, near and far."""
+"""Notes which operations the contract suite calls, near and far (`tests/conftest.py` judges)."""
 
 import logging
 import os
@@ -13,8 +13,6 @@ from viseon.adapters.blobs.memory import MemoryBlobs
 from viseon.adapters.blobs.s3 import S3Access, S3Bucket
 from viseon.client import connect
 
-CALLED: set[tuple[str, str]] = set()
-
 
 @pytest.fixture(autouse=True)
 def recorded(request, monkeypatch):
@@ -25,16 +23,10 @@ def recorded(request, monkeypatch):
     perform = mechanism._perform
 
     def noted(op, service, args, kwargs):
-        CALLED.add((op.full_name, side))
+        request.config.called.add((op.full_name, side))
         return perform(op, service, args, kwargs)
 
     monkeypatch.setattr(mechanism, "_perform", noted)
-
-
-@pytest.fixture
-def called():
-    """(operation, side) of every call so far."""
-    return CALLED
 
 
 @pytest.fixture(scope="session")
