@@ -1,5 +1,7 @@
 """Labels that no format reads are never left behind without a word."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -32,3 +34,20 @@ def test_asked_for_the_pictures_alone_come_in(local, foreign):
 def test_real_folders_of_other_tools_are_not_half_imported(local, shared_data, folder):
     with pytest.raises(Invalid):
         import_folder(local, shared_data / "formats" / folder, dataset="shop")
+
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "formats" / "read"
+
+
+def test_a_folder_of_datasets_names_each_with_its_format(local):
+    with pytest.raises(Invalid, match=r"holds several datasets: .*coco \(coco\), csv \(csv\)"):
+        import_folder(local, GOLDEN, dataset="shop")
+
+
+@pytest.mark.parametrize(
+    ("part", "format"), [("voc/Annotations", "voc"), ("yolo-obb/labels", "yolo"), ("mot/walk/gt", "mot")]
+)  # fmt: skip
+def test_a_part_of_a_dataset_names_the_whole(local, part, format):
+    with pytest.raises(Invalid, match=f"part of a dataset in the format {format}") as caught:
+        import_folder(local, GOLDEN / part, dataset="shop")
+    assert caught.value.fix == f"import the whole of it: {(GOLDEN / part).parent}"

@@ -35,16 +35,16 @@ def format_for(root: Path, name: str | None, options: Mapping[str, Any]) -> Form
     if len(found) == 1:
         return next(iter(found.values()))
     if found:
+        if len(_datasets_below(root)) > 1 and (several := _several(root)):
+            raise several
         raise Invalid(f"{root} looks like {' and '.join(found)}", fix="say which: format=…")
     raise _nothing(root)
 
 
 def _unread(root: Path, path: Path) -> Invalid:
     """Why labels would be lost: several datasets in one folder, an empty file, a foreign one."""
-    if inner := _datasets_below(root):
-        return Invalid(
-            f"{root} holds several datasets: {', '.join(inner)}", fix="import them one by one"
-        )
+    if several := _several(root):
+        return several
     shown = path.relative_to(root)
     if path.suffix != ".txt" and not path.stat().st_size:
         return Invalid(f"{root}: {shown} is empty: 0 bytes", fix="export it again, or remove it")
@@ -54,6 +54,17 @@ def _unread(root: Path, path: Path) -> Invalid:
         f"{root}: there are pictures, but no format here reads {shown}",
         fix="--format folder imports the pictures without their labels",
     )
+
+
+def _several(root: Path) -> Invalid | None:
+    """That the folders in this one are datasets of their own."""
+    inner = _datasets_below(root)
+    if len(inner) == 1:
+        return Invalid(f"{root} holds the dataset {inner[0]}", fix="import that folder")
+    if inner:
+        shown = ", ".join(inner)
+        return Invalid(f"{root} holds several datasets: {shown}", fix="import them one by one")
+    return None
 
 
 def _nothing(root: Path) -> Invalid:
