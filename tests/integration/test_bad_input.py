@@ -163,14 +163,14 @@ def test_links_in_circles_end_and_links_within_bring_the_file_they_name(local, t
     assert names == ["a.png", "deep/b.png", "deep/linked.png"]
 
 
-@pytest.mark.parametrize("what", ["picture", "folder", "labels"])
+@pytest.mark.parametrize("what", ["disguise", "folder", "labels"])
 def test_a_link_that_leads_out_is_refused_by_name(local, tmp_path, what):
     outside = tree(tmp_path / "private", {"me.png": encoded(".png"), "me.txt": "0 .5 .5 .2 .2"})
     files = {"images/a.png": encoded(".png", 1), "data.yaml": "names: [cat]"}
     root = tree(tmp_path / "in", files)
     (root / "labels").mkdir()
     link, target = {
-        "picture": ("images/b.png", outside / "me.png"),
+        "disguise": ("images/b.png", outside / "me.txt"),
         "folder": ("images/more", outside),
         "labels": ("labels/a.txt", outside / "me.txt"),
     }[what]
@@ -178,8 +178,20 @@ def test_a_link_that_leads_out_is_refused_by_name(local, tmp_path, what):
     error = refused(local, root, f"{link} is a link that leads out of the folder, to {target}")
     assert "cp -RL" in error.fix
     subprocess.run(["cp", "-RL", root, tmp_path / "copy"], check=True)
+    if what == "disguise":
+        refused(local, tmp_path / "copy", "not a picture")
+        return
     added = datasets.import_folder(local, tmp_path / "copy", dataset="shop").added
     assert added == (1 if what == "labels" else 2)
+
+
+def test_a_folder_of_links_to_pictures_brings_the_pictures(local, tmp_path):
+    outside = tree(tmp_path / "all", {f"{n}.png": encoded(".png", n) for n in range(3)})
+    root = tree(tmp_path / "some", {})
+    root.mkdir(exist_ok=True)
+    for n in range(2):
+        (root / f"{n}.png").symlink_to(outside / f"{n}.png")
+    assert datasets.import_folder(local, root, dataset="shop").added == 2
 
 
 def test_the_folder_itself_may_be_a_link(local, tmp_path):

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from viseon.datasets.recognise import PICTURES
 from viseon.schema import Invalid
 
 
 def check_links(root: Path) -> None:
-    """Raises Invalid for a link to something outside of `root`.
+    """Raises Invalid for a link to something outside of `root` that is not a picture to a picture.
 
-    Such a link in a folder from elsewhere would bring in files that nobody meant to share. Links
-    that lead nowhere are left to whoever reads the file; hidden ones are never read.
+    Such a link in a folder from elsewhere would bring in files that nobody meant to share; folders
+    of links to pictures are how many people choose some of them. Links that lead nowhere are left
+    to whoever reads the file; hidden ones are never read.
     """
     real = os.path.realpath(root)
     folders = [str(root)]
@@ -43,10 +45,14 @@ def readable(root: Path) -> Iterator[None]:
         ) from error
 
 
+def _is_picture(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() in PICTURES and os.path.isfile(path)
+
+
 def _check(path: str, root: Path, real: str) -> None:
     target = os.path.realpath(path)
     within = target == real or target.startswith(real.rstrip(os.sep) + os.sep)
-    if not within and os.path.exists(target):
+    if not within and os.path.exists(target) and not (_is_picture(path) and _is_picture(target)):
         raise Invalid(
             f"{os.path.relpath(path, root)} is a link that leads out of the folder, to {target}",
             fix=f"copy the folder with what its links lead to: cp -RL {root} COPY; import COPY",

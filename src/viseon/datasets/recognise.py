@@ -9,7 +9,7 @@ from viseon import plugins
 from viseon.ports import Format
 from viseon.schema import Invalid
 
-_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _LABELS = (".xml", ".json", ".jsonl")
 _PARTS = {
     "annotations", "images", "imagesets", "gt", "det", "img1", "jpegimages", "labels", "masks",
@@ -134,7 +134,7 @@ def _labels_nobody_reads(root: Path) -> Path | None:
         for name in sorted(files):
             stem, suffix = os.path.splitext(name)
             found.append((folder, name, stem, suffix.lower()))
-    stems = {stem for _, _, stem, suffix in found if suffix in _PICTURES}
+    stems = {stem for _, _, stem, suffix in found if suffix in PICTURES}
     for folder, name, stem, suffix in found:
         beside = suffix == ".txt" and stem in stems
         if (beside or suffix in _LABELS or name == "gt.txt") and not name.startswith("."):
