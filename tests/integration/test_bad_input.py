@@ -1,6 +1,7 @@
 """Bad input through the real import: named, with a fix, and nothing is half done."""
 
 import errno
+import importlib
 import io
 import os
 import random
@@ -194,6 +195,14 @@ def test_a_folder_of_links_to_pictures_brings_the_pictures(local, tmp_path):
     assert datasets.import_folder(local, root, dataset="shop").added == 2
 
 
+@pytest.mark.parametrize("name", ["pipe.png", "labels/a.txt"])
+def test_a_pipe_is_refused_by_name_and_not_waited_for(local, tmp_path, name):
+    root = tree(tmp_path / "in", {"images/a.png": encoded(".png")})
+    (root / "labels").mkdir()
+    os.mkfifo(root / name)
+    assert "remove it" in refused(local, root, f"{name} is a pipe, a socket or a device").fix
+
+
 def test_the_folder_itself_may_be_a_link(local, tmp_path):
     tree(tmp_path / "in", {"a.png": encoded(".png")})
     (tmp_path / "link").symlink_to(tmp_path / "in")
@@ -383,6 +392,28 @@ def test_a_pull_onto_a_full_disk_says_which_and_goes_on_when_there_is_room(
         subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
         datasets.pull(local, "shop", into=disk / "out", format=format)
         assert len(list((disk / "out").rglob("*.png"))) == 20
+
+
+def test_a_bundle_onto_a_full_disk_says_which_and_leaves_nothing(local, tmp_path, photos):
+    datasets.import_folder(local, photos, dataset="shop")
+    local.datasets.commit("shop")
+    with small_disk(tmp_path / "disk", 2) as disk:
+        with pytest.raises(Busy, match=f"the disk of {disk} is full"):
+            datasets.bundle(local, "shop", to=disk / "shop.tar")
+        assert list(disk.iterdir()) == []
+
+
+def test_a_report_onto_a_full_disk_is_no_traceback(tmp_path, monkeypatch, capsys):
+    with small_disk(tmp_path / "disk", 1) as disk:
+        (disk / "filler").write_bytes(bytes(1 << 20))
+        shown = disk / "page.html"
+        main = importlib.import_module("viseon.cli.main")
+        monkeypatch.setattr(main, "build_cli", lambda _: lambda **_: shown.write_text("long"))
+        with pytest.raises(SystemExit) as caught:
+            main.main()
+    assert caught.value.code == 1
+    assert "disk that is written to is full" in (said := capsys.readouterr().err)
+    assert "fix: free some space" in said
 
 
 def test_an_archive_that_does_not_fit_says_so_and_leaves_nothing(

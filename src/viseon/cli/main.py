@@ -1,5 +1,6 @@
 """`viseon`: porcelain people type all day, and under it every operation by noun."""
 
+import errno
 import os
 import sys
 from functools import cache
@@ -46,6 +47,13 @@ def main() -> NoReturn:
         raise SystemExit(1) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f" ({os.fsdecode(error.filename)})" if error.filename else ""
+        sys.stderr.write(f"Error: a disk that is written to is full{where}\n")
+        sys.stderr.write("  fix: free some space there, or name a place on another disk\n")
         raise SystemExit(1) from None
     raise SystemExit(0)
 

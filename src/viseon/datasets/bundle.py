@@ -33,6 +33,7 @@ from viseon.datasets.bundle_copy import (
     header,
     sums,
 )
+from viseon.datasets.disks import room
 from viseon.datasets.manifest import header_of, samples_of
 from viseon.datasets.materialise import CHUNK
 from viseon.datasets.offline import verify_copy
@@ -58,7 +59,8 @@ def bundle(
     """Write a version into one file; the latest when `version` is None.
 
     The file appears when it is whole. Raises Conflict when there is one already or when samples of
-    the version were erased, Failed when any byte differs from what the version promises.
+    the version were erased, Failed when any byte differs from what the version promises, Busy when
+    the disk is full.
     """
     target = Path(to).expanduser()
     if target.exists():
@@ -74,7 +76,7 @@ def bundle(
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with ExitStack() as stack, partial.open("xb") as out:
+        with room(target.parent), ExitStack() as stack, partial.open("xb") as out:
             _write(_Tar(out), platform, found, stack, progress or _silence)
         os.replace(partial, target)
     finally:

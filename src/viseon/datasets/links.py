@@ -1,4 +1,4 @@
-"""What may be read below a folder that is imported: not where links lead out of it."""
+"""What may be read below a folder that is imported: files, not pipes, nor what is outside."""
 
 import errno
 import os
@@ -11,11 +11,12 @@ from viseon.schema import Invalid
 
 
 def check_links(root: Path) -> None:
-    """Raises Invalid for a link to something outside of `root` that is not a picture to a picture.
+    """Raises Invalid for a link that leads out of `root`, and for a pipe, socket or device.
 
-    Such a link in a folder from elsewhere would bring in files that nobody meant to share; folders
-    of links to pictures are how many people choose some of them. Links that lead nowhere are left
-    to whoever reads the file; hidden ones are never read.
+    Such a link in a folder from elsewhere would bring in files that nobody meant to share; but
+    links from pictures to pictures are how many people choose some of them. Reading a pipe waits
+    for ever. Links that lead nowhere are left to whoever reads the file; hidden entries are never
+    read.
     """
     real = os.path.realpath(root)
     folders = [str(root)]
@@ -26,8 +27,13 @@ def check_links(root: Path) -> None:
                     continue
                 if entry.is_symlink():
                     _check(entry.path, root, real)
-                elif entry.is_dir():
+                if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
+                elif os.path.exists(entry.path) and not (entry.is_file() or entry.is_dir()):
+                    raise Invalid(
+                        f"{os.path.relpath(entry.path, root)} is a pipe, a socket or a device",
+                        fix="remove it; only files can be imported",
+                    )
 
 
 @contextmanager
