@@ -269,3 +269,17 @@ def test_annotations_travel_as_one_blob(platform, shop):
     lines = platform.blobs.get(platform.datasets.annotations("shop", 1)).splitlines()
     digests = {s.annotation for s in platform.datasets.samples("shop", version=1).items}
     assert {digest_of(line) for line in lines} == digests - {None}
+
+
+def test_a_misspelt_dataset_is_guessed_and_others_are_listed(platform):
+    with pytest.raises(NotFound) as nothing:
+        platform.datasets.get("shop")
+    assert nothing.value.fix == "there is none yet"
+    platform.datasets.create(name="shop-front")
+    platform.datasets.create(name="yard")
+    with pytest.raises(NotFound) as near:
+        platform.datasets.get("shop-frnt")
+    assert near.value.fix == "did you mean 'shop-front'?"
+    with pytest.raises(NotFound) as far:
+        platform.datasets.get("q")
+    assert far.value.fix == "there are: shop-front, yard"

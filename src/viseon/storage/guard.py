@@ -47,8 +47,8 @@ class _Guarded:
 
     def _checked(self, paths: Iterable[Path], erased: set[Digest]) -> Iterator[Path]:
         for path in paths:
-            if (digest := _digest(path)) in erased:
-                refuse_erased(self._catalog, digest)
+            if (digest := _digest(path)) in erased and (found := _tombstone(self._catalog, digest)):
+                raise Forbidden(f"{path}: {_said(found)}; it must not come back", fix="remove it")
             yield path
 
     def get(self, digest: Digest) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from sqlalchemy import JSON as Json
@@ -18,11 +19,24 @@ from viseon.adapters.sql.tables import audit as audit_table
 from viseon.adapters.sql.tables import noun as noun_table
 from viseon.operation import BOOKKEEPING, Call
 from viseon.ports import Kinship, LabelHistory, Records, Remains, Samples
-from viseon.schema import AuditRecord, Clock, Dataset, Deleted, Invalid, NotFound, Noun, Scope
+from viseon.schema import (
+    AuditRecord,
+    Clock,
+    Dataset,
+    Deleted,
+    Deployment,
+    Invalid,
+    NotFound,
+    Noun,
+    Scope,
+    Stream,
+)
 
 N = TypeVar("N", bound=Noun)
 
 LAST = "\U0010ffff"
+_NAMED: tuple[type[Noun], ...] = (Dataset, Deployment, Stream)
+"""Nouns whose keys people choose and remember."""
 
 
 class SqlCatalog:
@@ -146,11 +160,21 @@ class SqlRecords:
     def _absent(self, kind: type[Noun], key: str) -> NotFound:
         deleted = self.seek(Deleted, key) if kind is Dataset else None
         if deleted is None:
-            return NotFound(f"no {kind.__name__.lower()} named {key!r}")
+            return NotFound(f"no {kind.__name__.lower()} named {key!r}", fix=self._known(kind, key))
         return NotFound(
             f"dataset {key!r} was deleted by {deleted.by} on {deleted.at:%Y-%m-%d}",
             fix=f"viseon restore {key}",
         )
+
+    def _known(self, kind: type[Noun], key: str) -> str:
+        """The nearest name there is, or all; only of what people name themselves."""
+        if kind not in _NAMED:
+            return ""
+        _, here = self._place(kind)
+        names = list(self._db.scalars(select(noun_table.c.key).where(here).limit(200)))
+        if near := get_close_matches(key, names, n=1):
+            return f"did you mean {near[0]!r}?"
+        return f"there are: {', '.join(sorted(names)[:20])}" if names else "there is none yet"
 
     def _writing(self) -> None:
         if not self._writable:
