@@ -141,6 +141,7 @@ def test_options_change_the_answer(door):
     [({}, b"", 422, "empty"), ({}, b"not a picture", 422, "picture"),
      ({"score": 2}, b"x", 422, "score"), ({"classes": "bb"}, None, 422, "no class"),
      ({"tile": 5}, b"x", 422, "tile"), ({"colour": "red"}, b"x", 422, "colour"),
+     ({"tile": 64, "overlap": 0.9}, picture(width=400, height=300), 422, "2053 pictures"),
      ({}, picture()[:200], 422, "cut short")],
 )  # fmt: skip
 def test_requests_that_cannot_be_answered_say_why(door, params, body, status, word):

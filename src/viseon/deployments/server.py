@@ -11,7 +11,6 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from viseon.deployments.answer import objects
@@ -22,6 +21,7 @@ from viseon.deployments.gate import Gate, Outcome, Ticket
 from viseon.deployments.metrics import Meter, prometheus
 from viseon.deployments.pool import Pool
 from viseon.deployments.room import Room
+from viseon.deployments.tiling import Squares, tensor_bytes
 from viseon.inference import Detector, Placement, Prepared
 from viseon.inference.detector import Outputs
 from viseon.inference.preprocess import Pixels
@@ -39,7 +39,6 @@ from viseon.schema import (
     digest_of,
 )
 from viseon.vision import Detections
-from viseon.vision.tile import Tile, Tiler
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,11 @@ class PredictOptions:
     """Of a request that came over the wire; its clock is running already."""
     watch: Watch | None = None
     """Is told where the time went."""
+
+    @property
+    def squares(self) -> Squares | None:
+        """How pictures are cut; None where they are not."""
+        return Squares(self.tile, self.overlap) if self.tile else None
 
 
 class ModelServer:
@@ -134,7 +138,7 @@ class ModelServer:
         ticket.until(self._gate(ready).usual_ms)
         with (
             self._refusals(ready.key),
-            self.room.holding(self._unpacked(pictures), mine=ticket.held_bytes),
+            self.room.holding(self._unpacked(ready, pictures, options), mine=ticket.held_bytes),
         ):
             begun = self._clock()
             with self._cores:
@@ -256,10 +260,16 @@ class ModelServer:
         gate.usual_ms, gate.most = serving.timeout_ms, serving.queue
         return gate
 
-    def _unpacked(self, pictures: Sequence[bytes]) -> int:
-        """Bytes of their pixels, from their headers."""
-        sizes = (self.images.size(picture) for picture in pictures)
-        return sum(width * height * 3 for width, height in sizes)
+    def _unpacked(self, ready: Ready, pictures: Sequence[bytes], options: PredictOptions) -> int:
+        """Bytes of their pixels and of the squares of the largest, from their headers."""
+        sizes = [self.images.size(picture) for picture in pictures]
+        pixels = sum(width * height * 3 for width, height in sizes)
+        squares = options.squares
+        if squares is None:
+            return pixels
+        most = max((squares.count(*size) for size in sizes), default=0)
+        squares.check(most, ready.deployment.serving.queue)
+        return pixels + most * max(tensor_bytes(model.signature.input) for model in ready.models)
 
     @contextmanager
     def _refusals(self, key: str) -> Iterator[None]:
@@ -303,10 +313,9 @@ class ModelServer:
                     deadline=ticket.deadline,
                     watch=watch,
                 )
+                squares = options.squares
                 parts.append(
-                    [_tiled(ask, frame, options) for frame in frames]
-                    if options.tile
-                    else ask(frames)
+                    [squares.look(ask, frame) for frame in frames] if squares else ask(frames)
                 )
         if len(parts) == 1:
             return parts[0]
@@ -323,32 +332,6 @@ def watched(watch: Watch | None, ready: Ready, model: Model) -> Watch | None:
         watch(replace(stage, model=model.digest, deployment=ready.deployment.name))
 
     return told
-
-
-def _tiled(
-    ask: Callable[[list[Pixels]], list[tuple[Detections, Spent]]],
-    frame: Pixels,
-    options: PredictOptions,
-) -> tuple[Detections, Spent]:
-    """The picture in squares and once as a whole (Akyon et al., arXiv 2202.06934)."""
-    height, width = frame.shape[:2]
-    side = options.tile or 1
-    tiler = Tiler(size=(side, side), overlap=options.overlap)
-    tiles = tiler.tiles(width, height)
-    whole = Tile(0, 0, width, height)
-    if tiles != [whole]:
-        tiles.append(whole)
-    pieces = [np.ascontiguousarray(tile.of(frame)) for tile in tiles]
-    seen = ask(pieces)
-    parts = [(tile, found) for tile, (found, _) in zip(tiles, seen, strict=True)]
-    spent = [s for _, s in seen]
-    return tiler.merge(parts, width=width, height=height), Spent(
-        sum(s.pre_s for s in spent),
-        max(s.queue_s for s in spent),
-        max(s.model_s for s in spent),
-        sum(s.post_s for s in spent),
-        max(s.batch for s in spent),
-    )
 
 
 def _fused(

@@ -61,6 +61,11 @@ class Tiler:
         w, h = min(width, self._size[0]), min(height, self._size[1])
         return [Tile(x, y, x + w, y + h) for y in down for x in across]
 
+    def count(self, width: int, height: int) -> int:
+        """How many tiles that would be, without making them."""
+        across = _starts(width, self._size[0], self._overlap)
+        return len(across) * len(_starts(height, self._size[1], self._overlap))
+
     def slices(self, image: NDArray[Any]) -> Iterator[tuple[Tile, NDArray[Any]]]:
         """Each tile with its part of the picture (a view)."""
         for tile in self.tiles(image.shape[1], image.shape[0]):
