@@ -107,21 +107,24 @@ def test_outputs_nobody_knows_are_named_with_what_could_be_passed(models, blobs,
 def test_a_decoder_that_is_told_but_cannot_read_the_outputs_says_so(make_onnx):
     path = make_onnx({"odd": np.zeros((3, 5), np.float32)})
     backend = find("backend", "onnxruntime").make({}, path)
-    model = load(backend, RawImages(), overrides=Overrides(decoder="yolox"))
     with pytest.raises(Invalid, match="'yolox' cannot read this model"):
-        model(np.zeros((9, 9, 3), np.uint8))
+        load(backend, RawImages(), overrides=Overrides(decoder="yolox"))
 
 
 @pytest.mark.parametrize(
     ("said", "word"),
     [({"decoder": "yolo-x"}, "did you mean 'yolox'"), ({"decoder": "yolox", "options": {"stride": 8}}, "strides"),
-     ({"options": {"decode": True}}, "decoded"), ({"width": 128}, "64x64 only"), ({"mean": (1, 2)}, "mean")],
+     ({"options": {"decode": True}}, "decoded"),
+     ({"options": {"strides": "x"}}, "strides='x'"), ({"options": {"strides": [0]}}, "strides=[0]"),
+     ({"options": {"strides": [8]}}, "strides"), ({"decoder": "detectnet-v2"}, "coverage"),
+     ({"outputs": ("no",)}, "named 'no'"), ({"width": 128}, "64x64 only"), ({"mean": (1, 2)}, "mean")],
 )  # fmt: skip
 def test_overrides_that_cannot_be_are_refused(models, blobs, yolox_file, said, word):
     onnx = blobs.put(yolox_file.read_bytes())
     with pytest.raises(Invalid) as error:
         models.add(name="cars", onnx=onnx, overrides=Overrides(**said))
     assert word in str(error.value)
+    assert models.find().items == ()
 
 
 def test_too_few_names_are_refused(models, blobs, yolox_file):

@@ -12,7 +12,7 @@ from viseon.models.classes import classes_in
 from viseon.models.families import FAMILIES, Match, Seen
 from viseon.ports import Backend, Tensor
 from viseon.schema import Decision, Failed, InputSpec, Invalid, Noun, Signature, Task
-from viseon.vision.decode import DECODERS, BadDecoder, decoder
+from viseon.vision.decode import DECODERS, Ask, BadDecoder, BadOutputs, decoder
 
 _DEFAULT_SIDE = 640
 _MOST_PIXELS = 64_000_000
@@ -63,6 +63,7 @@ def infer_signature(
     seen = Seen(backend.inputs, shape.width, shape.height, outputs, backend.metadata, names)
     match = _match(seen, given)
     _decide(decisions, "decoder", match.decoder, match.because)
+    _tried(match, outputs, shape, given)
     spec = _input_spec(tensor, shape, match, given, decisions)
     extra = _extra_inputs(backend, tensor, shape)
     if extra:
@@ -270,6 +271,34 @@ def _with_options(match: Match, given: Overrides) -> Match:
         options={**match.options, **(given.options or {})},
         outputs=given.outputs or match.outputs,
     )
+
+
+def _tried(
+    match: Match, outputs: Mapping[str, NDArray[Any]], shape: _Shape, given: Overrides
+) -> None:
+    """Read the trial as a person said it is read: what cannot be read should not be deployed."""
+    if given.decoder is None and given.options is None and given.outputs is None:
+        return
+    missing = [name for name in match.outputs if name not in outputs]
+    if missing:
+        raise Invalid(
+            f"outputs: the model has none named {missing[0]!r}", fix=f"it has: {', '.join(outputs)}"
+        )
+    read = decoder(match.decoder, match.options)
+    thresholds = Ask(shape.width, shape.height, 0.5, 0.5)
+    try:
+        read([outputs[name] for name in match.outputs], thresholds)
+    except BadOutputs as error:
+        raise Invalid(
+            f"decoder {match.decoder!r} cannot read this model: {error}",
+            fix="pass decoder, options and outputs that fit the model, or leave them out",
+        ) from error
+    except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+        options = ", ".join(f"{k}={v!r}" for k, v in match.options.items())
+        raise Invalid(
+            f"options: decoder {match.decoder!r} cannot read this model with {options}: {error}",
+            fix="correct the options, or leave them out to have them inferred",
+        ) from error
 
 
 def _replaced(match: Match, **changes: Any) -> Match:
