@@ -30,7 +30,7 @@ def test_hosts_that_are_not_on_the_list_are_refused(host):
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.169.254", "0.0.0.0", "::1",
-     "fd00::1", "fe80::1%eth0", "::ffff:10.0.0.1", "100.64.0.1", "224.0.0.1", "2002:0a00:0001::1"],
+     "fd00::1", "fe80::1%eth0", "::ffff:10.0.0.1", "100.64.0.1", "224.0.0.1", "2002:0a00:0001::1", "64:ff9b::7f00:1"],
 )  # fmt: skip
 def test_a_listed_name_that_leads_inside_is_refused(address):
     fetcher = Fetcher(["good.example"], resolve=lambda *_: ["93.184.216.34", address])

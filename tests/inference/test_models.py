@@ -166,6 +166,11 @@ def test_only_the_classes_asked_for_are_given(make_onnx):
     assert sorted(model(frame).class_id) == [0, 1]
     assert model(frame, classes=["bus"]).class_id.tolist() == [1]
     assert model(frame, score=0.85).class_id.tolist() == [0]
+    for wrong in (-1, 5, float("nan"), "a"):
+        with pytest.raises(Invalid, match="score: .* is not between 0 and 1"):
+            model(frame, score=wrong)
+        with pytest.raises(Invalid, match="iou: .* is not between 0 and 1"):
+            model(frame, iou=wrong)
     with pytest.raises(Invalid, match="bos") as error:
         model(frame, classes=["bos"])
     assert "bus" in error.value.fix
@@ -235,3 +240,10 @@ def test_class_names_that_are_not_text_are_refused_on_the_command_line(tmp_path)
     path.write_bytes(b"caf\xe9\n")
     with pytest.raises(Invalid, match="--classes: names.txt is not UTF-8"):
         names_in(path)
+
+
+def test_a_classifier_of_grey_pictures_needs_no_overrides(make_onnx):
+    path = make_onnx({"logits": np.zeros(10, np.float32)}, shape=("n", 1, 28, 28))
+    model = load(find("backend", "onnxruntime").make({}, path), RawImages())
+    assert (model.signature.input.color, model.signature.input.mean) == ("gray", ())
+    assert len(model(np.zeros((40, 30, 3), np.uint8))) >= 0

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,9 @@ class Detector:
         `score`, `iou` override the signature's; `classes` keeps only those, by name or number.
         Raises Invalid.
         """
+        for name, share in (("score", score), ("iou", iou)):
+            if share is not None and not (isinstance(share, Real) and 0 <= share <= 1):
+                raise Invalid(f"{name}: {share!r} is not between 0 and 1", fix=f"{name}=0.5")
         wanted = self.class_ids(classes)
         prepared = [self.prepare(frame) for frame in frames]
         size = self.signature.input.batch or max(len(prepared), 1)

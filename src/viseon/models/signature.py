@@ -314,7 +314,7 @@ def _input_spec(
         values |= {"scale": 1.0, "mean": (), "std": ()}
         _decide(decisions, "input.scale", 1.0, "the graph takes uint8 pixels as they are")
     if shape.channels == 1:
-        values["color"] = "gray"
+        values |= {"color": "gray", "mean": (), "std": ()}  # families speak of three channels
         _decide(decisions, "input.color", "gray", "the graph takes one channel")
     for name in ("color", "resize", "pad_value", "scale", "mean", "std"):
         told = getattr(given, name)

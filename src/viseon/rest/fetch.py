@@ -107,8 +107,14 @@ def _fits(host: str, allowed: str) -> bool:
     return host == allowed
 
 
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+"""IPv4 inside IPv6 (RFC 6052)."""
+
+
 def _is_public(place: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     inner = getattr(place, "ipv4_mapped", None) or getattr(place, "sixtofour", None)
+    if place in _NAT64:
+        inner = ipaddress.IPv4Address(int(place) & 0xFFFFFFFF)
     if inner is not None and not inner.is_global:
         return False
     return place.is_global and not place.is_multicast

@@ -148,8 +148,10 @@ def _cut_short(handle: int, head: bytes, length: int) -> bool:
     """Whether the end that its format gives a picture is missing."""
     tail = head if length <= CHUNK else os.pread(handle, CHUNK, length - CHUNK)
     if head.startswith(b"\xff\xd8"):  # cameras put whole videos behind the picture's end
-        begun = _scan_begins(handle, head)
         end = tail.rfind(b"\xff\xd9")
+        if end >= 0 and length <= CHUNK and head.find(b"\xff\xd8", 2) < 0:
+            return False  # there is no other picture inside whose end this could be
+        begun = _scan_begins(handle, head)
         if end >= 0 and max(0, length - CHUNK) + end > begun:
             return False
         return os.pread(handle, MOST_BYTES, begun).find(b"\xff\xd9") < 0
