@@ -257,6 +257,9 @@ GOOD = '<box label="person" xtl="1" ytl="2" xbr="3" ybr="4"/>'
         ),
         (image(GOOD, name="b.png"), "there is no picture 'b.png'"),
         (image(GOOD, name="../../etc/passwd"), "leads out of the folder"),
+        (image(GOOD, more=f'subset="{"9" * 300}"'), "too long for a file's name"),
+        (image(GOOD, name="9/" * 600 + "a.png"), "too long for a file's name"),
+        (image(GOOD, more='subset="../.."'), "leads out of the folder"),
         (
             image(GOOD, size=(640, 480)),
             "was 640x480 pixels when it was labelled, the file has 64x48",

@@ -187,7 +187,7 @@ def _find(document: Document, image: Element) -> Path:
     name = image.get("name", "").replace("\\", "/")
     subset = image.get("subset", "")
     images = document.root / "images"
-    for folder in (*([images / subset] if subset else []), images, document.root):
+    for folder in (*([inside(images, subset)] if subset else []), images, document.root):
         path = inside(folder, name)
         if path.is_file() and path.resolve().is_relative_to(document.root.resolve()):
             return path

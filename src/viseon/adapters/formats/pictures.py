@@ -25,6 +25,8 @@ _SCAN = 0xDA
 
 MOST_NAME = 255
 """Bytes of a file's name, without its folders."""
+MOST_PATH = 1024
+"""Bytes of a file's name, with them."""
 
 MOST_PIXELS = 100_000_000
 """A picture that claims more is taken for a decompression bomb."""
@@ -149,8 +151,6 @@ def _cut_short(handle: int, head: bytes, length: int) -> bool:
     tail = head if length <= CHUNK else os.pread(handle, CHUNK, length - CHUNK)
     if head.startswith(b"\xff\xd8"):  # cameras put whole videos behind the picture's end
         end = tail.rfind(b"\xff\xd9")
-        if end >= 0 and length <= CHUNK and head.find(b"\xff\xd8", 2) < 0:
-            return False  # there is no other picture inside whose end this could be
         begun = _scan_begins(handle, head)
         if end >= 0 and max(0, length - CHUNK) + end > begun:
             return False
@@ -179,7 +179,8 @@ def split_of(*words: str) -> Split | None:
 def inside(root: Path, name: str) -> Path:
     """`root/name`, however its Unicode is composed. Raises Invalid when that is outside `root`."""
     path = Path(os.path.normpath(root / name))
-    if max(map(len, name.encode(errors="replace").split(b"/"))) > MOST_NAME:
+    spelled = name.encode(errors="replace")
+    if len(spelled) > MOST_PATH or max(map(len, spelled.split(b"/"))) > MOST_NAME:
         raise Invalid(f"{name[:80]!r}… is too long for a file's name", fix="correct the name")
     if path.is_relative_to(os.path.normpath(root)) and name and "\0" not in name:
         return path if name.isascii() or path.exists() else _composed(root, name) or path
