@@ -88,7 +88,8 @@ def spoil_bytes(data, rng):
 def refusal(root):
     """The error of a folder; None when it can be read."""
     try:
-        check_shapes(list(format_for(root, None, {}).read(root).files))
+        for file in format_for(root, None, {}).read(root).files:
+            check_shapes(file)
     except ViseonError as error:
         return error
     return None

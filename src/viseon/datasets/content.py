@@ -7,16 +7,14 @@ from viseon.ports import LabelledFile
 from viseon.schema import Invalid, Object, Task
 
 
-def check_names(files: list[LabelledFile]) -> None:
-    """Raises Invalid when two files would be one sample."""
-    seen: dict[str, LabelledFile] = {}
-    for file in files:
-        other = seen.setdefault(file.filename, file)
-        if other is not file:
-            raise Invalid(
-                f"{file.filename!r} is there twice: as {file.path} and as {other.path}",
-                fix="rename or remove one of them",
-            )
+def check_name(file: LabelledFile, seen: dict[str, LabelledFile]) -> None:
+    """Raises Invalid when it would be one sample with a file seen before."""
+    other = seen.setdefault(file.filename, file)
+    if other is not file:
+        raise Invalid(
+            f"{file.filename!r} is there twice: as {file.path} and as {other.path}",
+            fix="rename or remove one of them",
+        )
 
 
 def task_of(files: list[LabelledFile]) -> Task:
@@ -44,20 +42,19 @@ def composed(file: LabelledFile) -> LabelledFile:
     return replace(file, filename=normalize("NFC", file.filename))
 
 
-def check_shapes(files: list[LabelledFile]) -> None:
+def check_shapes(file: LabelledFile) -> None:
     """Raises Invalid for shapes more than a picture outside their picture, and for other masks.
 
     A little outside is common and reported by `viseon health`; far outside is another unit.
     """
-    for file in files:
-        if file.annotation is None or not (file.width and file.height):
-            continue
-        for number, thing in enumerate(file.annotation.objects, 1):
-            if why := _far(thing, (file.width, file.height)):
-                raise Invalid(
-                    f"{file.filename}: object {number} ({thing.class_name!r}): {why}",
-                    fix="correct it: shapes are in pixels of their picture",
-                )
+    if file.annotation is None or not (file.width and file.height):
+        return
+    for number, thing in enumerate(file.annotation.objects, 1):
+        if why := _far(thing, (file.width, file.height)):
+            raise Invalid(
+                f"{file.filename}: object {number} ({thing.class_name!r}): {why}",
+                fix="correct it: shapes are in pixels of their picture",
+            )
 
 
 def _far(thing: Object, size: tuple[int, int]) -> str:

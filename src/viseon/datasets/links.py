@@ -10,9 +10,10 @@ from viseon.datasets.recognise import PICTURES
 from viseon.schema import Invalid
 
 
-def check_links(root: Path) -> None:
-    """Raises Invalid for a link that leads out of `root`, and for a pipe, socket or device.
+def check_links(root: Path) -> int:
+    """How many pictures lie below `root`.
 
+    Raises Invalid for a link that leads out of it, and for a pipe, socket or device.
     Such a link in a folder from elsewhere would bring in files that nobody meant to share; but
     links from pictures to pictures are how many people choose some of them. Reading a pipe waits
     for ever. Links that lead nowhere are left to whoever reads the file; hidden entries are never
@@ -20,6 +21,7 @@ def check_links(root: Path) -> None:
     """
     real = os.path.realpath(root)
     folders = [str(root)]
+    count = 0
     while folders:
         with os.scandir(folders.pop()) as entries:
             for entry in entries:
@@ -29,11 +31,14 @@ def check_links(root: Path) -> None:
                     _check(entry.path, root, real)
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
-                elif os.path.exists(entry.path) and not (entry.is_file() or entry.is_dir()):
+                    continue
+                count += entry.name.lower().endswith(PICTURES)
+                if os.path.exists(entry.path) and not (entry.is_file() or entry.is_dir()):
                     raise Invalid(
                         f"{os.path.relpath(entry.path, root)} is a pipe, a socket or a device",
                         fix="remove it; only files can be imported",
                     )
+    return count
 
 
 @contextmanager

@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from viseon import plugins
 from viseon.datasets.archive import is_archive, unpacked
-from viseon.datasets.content import check_names, check_shapes, composed, task_of
+from viseon.datasets.content import check_name, check_shapes, composed, task_of
 from viseon.datasets.disks import check_case, room
 from viseon.datasets.incoming import check_classes
 from viseon.datasets.links import check_links, readable
@@ -19,7 +19,7 @@ from viseon.datasets.materialise import Link, Target, choose, materialise, write
 from viseon.datasets.recognise import format_for
 from viseon.datasets.service import Datasets
 from viseon.datasets.typed import check_fields
-from viseon.ports import BlobStore, Format, LabelledFile
+from viseon.ports import BlobStore, Format, LabelledFile, LocalBlobs
 from viseon.schema import (
     Added,
     Annotation,
@@ -31,13 +31,11 @@ from viseon.schema import (
     NotFound,
     Row,
     Sample,
-    Task,
     Version,
     canonical_json,
     digest_of,
 )
 
-T = TypeVar("T")
 Options = Mapping[str, Any]
 Progress = Callable[[float, str], None]
 """How much is done, from 0 to 1, and what is being done."""
@@ -78,8 +76,9 @@ def import_folder(  # noqa: PLR0913 (one per fact)
 
     `folder` may be an archive: zip or tar. The format is recognised unless named; `options` are
     that format's. A new dataset gets the task that its labels are for; `classes` fixes its classes
-    and their order. Files are hashed here; only bytes the platform lacks are sent. All is checked
-    before anything is added. Raises Invalid that names the file at fault and the fix.
+    and their order. Files are hashed here; only bytes the platform lacks are sent, once all is
+    checked; a store on this machine takes the first files while the next are read. Samples are
+    added all or none. Raises Invalid that names the file at fault and the fix.
     """
     root = Path(folder).expanduser()
     if root.is_file():
@@ -94,31 +93,27 @@ def import_folder(  # noqa: PLR0913 (one per fact)
         raise NotFound(f"there is no folder {root}", fix="check the path")
     say = progress or _silence
     with readable(root):
-        check_links(root)
+        expected = check_links(root)
         contents = format_for(root, format, options).read(root)
-        say(0.0, "reading")
-        files = [composed(file) for file in contents.files]
-    if not files:
-        raise Invalid(f"{root}: there are no pictures in it", fix="check the path")
-    check_names(files)
-    check_shapes(files)
-    target = _target(
-        platform, dataset, contents.classes if classes is None else classes,
-        contents.task or task_of(files),
-    )  # fmt: skip
-    for file in files:
-        check_fields(file.filename, file.metadata, target)
-        if file.annotation is not None:
-            check_classes(file.filename, file.annotation, target)
-    stored = platform.blobs.add_many(file.path for file in files)
-    digests = list(_counted(stored, len(files), lambda n: say(0.1 + 0.8 * n, "storing")))
-    say(0.9, "adding")
-    if target.head < 0:
-        platform.datasets.create(name=dataset, task=target.task, classes=target.classes)
+    target = _target(platform, dataset, contents.classes if classes is None else classes)
+    files: list[LabelledFile] = []
+    say(0.0, "reading")
     with room(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory() as scratch:
         rows = Path(scratch) / "rows.jsonl"
+        reading = _checked(contents.files, files, target, root)
+        wanted: Iterable[LabelledFile] = reading
+        if not isinstance(platform.blobs, LocalBlobs):
+            wanted = list(reading)
+        digests = platform.blobs.add_many(file.path for file in wanted)
         with rows.open("wb") as out:
-            out.writelines(_row(f, d) for f, d in zip(files, digests, strict=True))
+            for number, digest in enumerate(_counted(digests, expected, say)):
+                out.write(_row(files[number], digest))
+        if not files:
+            raise Invalid(f"{root}: there are no pictures in it", fix="check the path")
+        say(0.9, "adding")
+        if target.head < 0:
+            task = contents.task or task_of(files)
+            platform.datasets.create(name=dataset, task=task, classes=target.classes)
         added = platform.datasets.add(dataset, rows=platform.blobs.add(rows))
     say(1.0, "done")
     return added
@@ -224,13 +219,28 @@ def _parsed(manifest: bytes) -> tuple[tuple[str, ...], list[Sample]]:
     return header.classes, list(samples_of(file))
 
 
-def _target(platform: Place, name: str, classes: tuple[str, ...], task: Task) -> Dataset:
+def _target(platform: Place, name: str, classes: tuple[str, ...]) -> Dataset:
     """The dataset as it is, or as it would be created (then its head is -1)."""
     try:
         return platform.datasets.get(name)
     except NotFound:
-        now = datetime.now(UTC)
-        return Dataset(name=name, task=task, classes=classes, head=-1, created=now)
+        return Dataset(name=name, classes=classes, head=-1, created=datetime.now(UTC))
+
+
+def _checked(
+    found: Iterable[LabelledFile], files: list[LabelledFile], target: Dataset, root: Path
+) -> Iterator[LabelledFile]:
+    """What a format read, once it was held against the dataset; `files` keeps it."""
+    seen: dict[str, LabelledFile] = {}
+    with readable(root):
+        for file in map(composed, found):
+            check_name(file, seen)
+            check_shapes(file)
+            check_fields(file.filename, file.metadata, target)
+            if file.annotation is not None:
+                check_classes(file.filename, file.annotation, target)
+            files.append(file)
+            yield file
 
 
 def _row(file: LabelledFile, digest: Digest) -> bytes:
@@ -242,7 +252,8 @@ def _row(file: LabelledFile, digest: Digest) -> bytes:
         "height": file.height,
     }
     if file.annotation is None and not file.metadata:
-        return canonical_json({key: value for key, value in plain.items() if value}) + b"\n"
+        said = {key: value for key, value in plain.items() if value}
+        return canonical_json(said | {"metadata": {}}) + b"\n"  # reading it costs less than not
     row = Row.model_validate(
         plain | {"annotation": file.annotation, "metadata": dict(file.metadata)}
     )
@@ -264,12 +275,12 @@ def _fetch(
     materialise(blobs, targets, how, count)
 
 
-def _counted(values: Iterable[T], total: int, say: Callable[[float], None]) -> Iterator[T]:
-    step = max(1, total // 100)
-    for number, value in enumerate(values, 1):
-        yield value
-        if number % step == 0 or number == total:
-            say(number / total)
+def _counted(digests: Iterable[Digest], expected: int, say: Progress) -> Iterator[Digest]:
+    step = max(1, expected // 100)
+    for number, digest in enumerate(digests, 1):
+        yield digest
+        if number % step == 0:
+            say(0.9 * min(1.0, number / max(1, expected)), "storing")
 
 
 def _silence(done: float, stage: str) -> None:

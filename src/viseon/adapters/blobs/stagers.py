@@ -37,16 +37,20 @@ class Stagers:
         self._helpers: list[subprocess.Popen[bytes]] = []
 
     def batches(self, paths: Iterable[Path]) -> Iterator[list[Staged]]:
-        """The batches in turn; while one is looked at, the next is already being staged."""
+        """The batches in turn.
+
+        While one is staged the paths of the next are drawn, and the last one is looked at: whoever
+        finds the paths, whoever stages and whoever names work at the same time.
+        """
         rest = iter(paths)
         batch = list(islice(rest, BATCH))
         if len(batch) >= PAYS and not self._helpers:
             self._start()
         shares = self._ask(batch)
         while batch:
+            following = list(islice(rest, BATCH))
             staged = self._collect(batch, shares)
-            batch = list(islice(rest, BATCH))
-            shares = self._ask(batch)
+            batch, shares = following, self._ask(following)
             yield staged
 
     def __enter__(self) -> Self:
