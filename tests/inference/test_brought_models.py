@@ -113,3 +113,26 @@ def test_a_file_that_cannot_be_run_is_refused_with_what_to_do(
     assert word in answer.json()["message"]
     assert fix in answer.json()["fix"]
     assert served.get("/v1/models").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "word"),
+    [
+        ({"scale": 0}, "overrides.scale"),
+        ({"color": "gray"}, "the graph takes 3 channels"),
+        ({"mean": [1, 2]}, "mean has 2 numbers, the input 3 channels"),
+        ({"std": [1, 0, 1]}, "std must not be 0"),
+        ({"mean": ["NaN", 0, 0]}, "mean must be finite"),
+    ],
+)
+def test_what_a_person_says_is_refused_where_it_cannot_be_so(bring, overrides, word):
+    answer = bring(outputs={"output": ROWS}, overrides=overrides)
+    assert answer.status_code == 422
+    assert word in answer.json()["message"]
+    assert ".:" not in answer.json()["message"]
+
+
+def test_a_model_that_answers_nothing_but_nan_is_refused(bring):
+    answer = bring(outputs={"output": np.full_like(ROWS, np.nan)})
+    assert answer.status_code == 422
+    assert "nan throughout" in answer.json()["message"]

@@ -76,6 +76,8 @@ class Detector:
         """Numbers of the classes named; None means all. Raises Invalid for one it does not know."""
         if classes is None:
             return None
+        if isinstance(classes, str | int):
+            raise Invalid(f"classes: {classes!r} is no list", fix=f"classes=[{classes!r}]")
         return np.array([self._class_id(c) for c in classes], np.int64)
 
     def prepare(self, frame: Pixels) -> Prepared:

@@ -31,7 +31,7 @@ class Overrides(Noun):
     color: Literal["rgb", "bgr", "gray"] | None = None
     resize: Literal["letterbox", "letterbox-topleft", "stretch", "crop"] | None = None
     pad_value: int | None = Field(default=None, ge=0, le=255)
-    scale: float | None = None
+    scale: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     score: float | None = Field(default=None, ge=0, le=1)
@@ -152,6 +152,11 @@ def _shape(
             fix=f"at most {_MOST_PIXELS} pixels in all: export it for a smaller picture or "
             "batch, or pass a smaller width and height where the graph leaves them open",
         )
+    if given.color and (given.color == "gray") != (channels == 1):
+        raise Invalid(
+            f"color: you said {given.color}, the graph takes {channels or 3} channels",
+            fix="color=gray for one channel; rgb or bgr for three",
+        )
     return _Shape(layout, channels or 3, width, height, batch)
 
 
@@ -200,12 +205,19 @@ def _trial(backend: Backend, tensor: Tensor, shape: _Shape) -> dict[str, NDArray
         kind = next(t.dtype for t in backend.inputs if t.name == name)
         inputs[name] = np.repeat(np.array([row], kind), len(batch), axis=0)
     try:
-        return dict(backend.run(inputs))
+        outputs = dict(backend.run(inputs))
     except (Invalid, Failed) as error:
         raise Invalid(
             f"the model fails on a trial picture of {shape.width}x{shape.height}: {error.message}",
             fix="pass the width and height it was exported for",
         ) from error
+    for name, values in outputs.items():
+        if values.size and values.dtype.kind == "f" and not np.isfinite(values).any():
+            raise Invalid(
+                f"the model's output {name} is {values.flat[0]} throughout for a trial picture",
+                fix="export it again; a float16 export may have overflowed: try float32",
+            )
+    return outputs
 
 
 def _extra_inputs(backend: Backend, image: Tensor, shape: _Shape) -> dict[str, tuple[float, ...]]:

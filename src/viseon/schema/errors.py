@@ -43,10 +43,12 @@ class Invalid(ViseonError):
     @classmethod
     def because(cls, detail: Mapping[str, Any], *, where: str = "", fix: str = "") -> Self:
         """From one entry of pydantic's error list; `detail` names the field at fault."""
-        parts = [str(part) for part in detail["loc"]]
+        parts = [str(part) for part in detail["loc"] if part != ""]
         if len(parts) > 1 and parts[0] in ("body", "query", "path"):
             parts = parts[1:]
-        return cls(f"{where}{'.'.join(parts)}: {detail['msg']}", fix=fix)
+        field = where + ".".join(parts) if parts else where.rstrip(".: ")
+        said = str(detail["msg"]).removeprefix("Value error, ")
+        return cls(f"{field}: {said}" if field else said, fix=fix)
 
 
 class Unauthorized(ViseonError):

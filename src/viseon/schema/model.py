@@ -1,5 +1,6 @@
 """Models, how to feed them, and where they come from."""
 
+from math import isfinite
 from typing import Any, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
@@ -21,7 +22,7 @@ class InputSpec(Noun):
     """`letterbox` centres the picture, `letterbox-topleft` puts the padding right and below; `crop`
     fills the input and loses what sticks out on two sides."""
     pad_value: int = Field(default=114, ge=0, le=255)
-    scale: float = 1 / 255
+    scale: float = Field(default=1 / 255, gt=0, allow_inf_nan=False)
     """Pixels are multiplied by `scale`, then `mean` is taken off and the rest divided by `std`."""
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
@@ -36,6 +37,8 @@ class InputSpec(Noun):
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) not in (0, channels):
                 raise ValueError(f"{name} has {len(values)} numbers, the input {channels} channels")
+            if not all(map(isfinite, values)):
+                raise ValueError(f"{name} must be finite numbers")
         if 0 in self.std:
             raise ValueError("std must not be 0")
         return self
