@@ -38,7 +38,7 @@ def session(path):
     options = ort.SessionOptions()
     options.intra_op_num_threads = len(os.sched_getaffinity(0))
     options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "20")  # as viseon does
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 

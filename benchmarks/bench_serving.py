@@ -103,7 +103,7 @@ def bare():
     os.environ["BENCH_MODEL"] = str(MODEL)
     from detect import Detect
 
-    detect = Detect(spin=False)
+    detect = Detect(spin_us=20)
     picture = jpeg()
     tensor, _ = detect.prepare(picture)
     found = []

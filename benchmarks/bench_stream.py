@@ -28,7 +28,7 @@ YAML = f"""
 stream: bench
 source: {{kind: video, path: {VIDEO}}}
 model: yolox-nano@1
-backend: {{kind: onnxruntime, threads: {THREADS}, spin: false}}
+backend: {{kind: onnxruntime, threads: {THREADS}, spin_us: 0}}
 detect: {{score: 0.1, classes: [person]}}
 lines: {{door: {{from: [0.85, 0.545], to: [0.15, 0.545], anchor: center}}}}
 zones: {{table: {{polygon: [[0.52, 0.80], [0.66, 0.80], [0.66, 0.96], [0.52, 0.96]]}}}}
@@ -40,7 +40,7 @@ sinks: [{{kind: events}}]
 def bare(signature) -> float:
     """CPU seconds of a loop that only decodes, infers and tracks."""
     source = plugins.find("source", "video").make({"path": VIDEO})
-    options = {"threads": THREADS, "spin": False}
+    options = {"threads": THREADS, "spin_us": 0}
     backend = plugins.find("backend", "onnxruntime").make(options, DATA / "model/yolox_nano.onnx")
     detector, tracker = Detector(signature, backend, OpencvImages()), ByteTrack()
     began = time.process_time()

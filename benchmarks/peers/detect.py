@@ -10,9 +10,10 @@ SIDE = 416
 
 
 class Detect:
-    def __init__(self, path=None, *, spin=True):
+    def __init__(self, path=None, *, spin_us=None):
         options = ort.SessionOptions()
-        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
+        if spin_us is not None:
+            options.add_session_config_entry("session.intra_op.spin_duration_us", str(spin_us))
         options.intra_op_num_threads = int(os.environ.get("BENCH_THREADS", "2"))
         self.session = ort.InferenceSession(path or os.environ["BENCH_MODEL"], options)
         x, y, stride = [], [], []

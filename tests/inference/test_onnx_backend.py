@@ -5,6 +5,7 @@ import onnx
 import pytest
 from onnx import helper
 
+from viseon.adapters.backends import onnx as adapter
 from viseon.adapters.backends.onnx import OnnxBackend, OnnxConfig
 from viseon.plugins import find
 from viseon.schema import Invalid, NotFound, Unavailable
@@ -144,3 +145,15 @@ def test_unknown_options_name_the_nearest(make_onnx):
 
 def test_auto_takes_the_cpu_where_there_is_nothing_else(make_onnx):
     assert OnnxBackend(OnnxConfig(), make_onnx({"out": np.zeros(3)})).device in ("cpu", "cuda")
+
+
+@pytest.mark.parametrize(
+    ("release", "spin_us", "spins"),
+    [("1.31.1", 20, "1"), ("1.27.0", 20, "1"), ("1.26.2", 20, "0"), ("1.31.1", 0, "0")],
+)
+def test_threads_never_wait_busily_for_milliseconds(monkeypatch, release, spin_us, spins):
+    monkeypatch.setattr(adapter.ort, "__version__", release)
+    options = adapter._session_options(OnnxConfig(spin_us=spin_us))
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == spins
+    if spins == "1":
+        assert options.get_session_config_entry("session.intra_op.spin_duration_us") == "20"

@@ -46,7 +46,7 @@ sinks:
 
 
 class Options(Noun):
-    spin: bool = True
+    """Nothing to set."""
 
 
 class BlocksBackend:

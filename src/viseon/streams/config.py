@@ -137,8 +137,7 @@ class StreamSpec(Noun):
     stream: Name = Field(description="The stream's name.")
     source: SourceUse
     model: str = Field(description="A registered model: `name@number` or `name@tag`.")
-    backend: BackendUse = BackendUse.model_validate({"kind": "onnxruntime", "spin": False})
-    """A stream has neighbours on its machine: by default its threads do not wait busily."""
+    backend: BackendUse = BackendUse.model_validate({"kind": "onnxruntime"})
     detect: Detect = Detect()
     tracker: TrackerUse = TrackerUse()
     lines: dict[Name, LineSpec] = {}

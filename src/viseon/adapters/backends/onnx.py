@@ -32,6 +32,8 @@ _PACKAGES = {
     "tensorrt": "onnxruntime-gpu and TensorRT",
     "openvino": "onnxruntime-openvino",
 }
+_TIMED_SPINS = (1, 27)
+"""The release from which on the time that threads spin can be set."""
 
 
 class OnnxConfig(Noun):
@@ -41,9 +43,10 @@ class OnnxConfig(Noun):
     """`auto` takes CUDA where it is installed, else the CPU."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     """Threads for one inference; 0 means as many as this process may use cores."""
-    spin: bool = False
-    """Threads wait busily for the next operator: up to a fifth faster on a machine of its own,
-    several times slower where processes share the cores."""
+    spin_us: Annotated[int, Field(ge=0, le=10_000)] = 20
+    """How long threads wait busily for the next operator before they sleep. A few microseconds
+    bridge the gaps in a run; milliseconds take the cores from whoever shares them. Before ONNX
+    Runtime 1.27 threads sleep at once."""
 
 
 class OnnxBackend:
@@ -101,8 +104,16 @@ def _session_options(config: OnnxConfig) -> Any:
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.use_deterministic_compute = True
     options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(config.spin)))
+    # Before, a thread that may spin does so for milliseconds.
+    spins = config.spin_us > 0 and _release() >= _TIMED_SPINS
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spins)))
+    if spins:
+        options.add_session_config_entry("session.intra_op.spin_duration_us", str(config.spin_us))
     return options
+
+
+def _release() -> tuple[int, ...]:
+    return tuple(int(n) for n in ort.__version__.split(".")[:2] if n.isdecimal())
 
 
 def _tensor(node: Any) -> Tensor:

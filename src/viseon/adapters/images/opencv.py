@@ -41,7 +41,7 @@ class OpencvImages:
         if width * height > self._max_pixels:
             raise TooLarge(
                 f"the picture has {width}x{height} pixels, more than {self._max_pixels} in all",
-                fix="send it smaller, or raise the limit on pixels",
+                fix="scale it down, or send parts of it",
             )
         if _is_cut_short(data):
             raise Invalid(f"the picture is cut short after {len(data)} bytes", fix="send all of it")
