@@ -1,5 +1,6 @@
 """Doing the same to many things, several at once where that helps."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -18,6 +19,14 @@ SHORT_S = 0.0005
 """Shorter pieces of Python work only get into each other's way: handing them over costs more."""
 LONG_S = 0.002
 """Pieces that keep a processor busy for so long are hashing or decoding, outside Python's lock."""
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS does not say
+        return os.cpu_count() or 1
 
 
 def overlapped(function: Callable[[A], B], items: Iterable[A], *, threads: int) -> Iterator[B]:

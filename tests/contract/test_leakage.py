@@ -1,12 +1,14 @@
 """Nothing leaks from one split into another, and anybody can check it."""
 
 import json
+from itertools import combinations
 
 import cv2
 import numpy as np
 import pytest
 
 from viseon.schema import Conflict, Invalid, NotFound
+from viseon.vision.phash import distance, perceptual_hash
 
 NEAR = 16  # what a dataset has unless it is told otherwise
 
@@ -250,3 +252,45 @@ def test_few_newcomers_are_looked_at_as_they_come(platform):
 def tiny(seed):
     pixels = np.random.default_rng(seed).integers(0, 255, (16, 16, 3), np.uint8)
     return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def shifted(pixels, by):
+    """The same scene a little later: neither a copy nor a stranger."""
+    later = np.roll(pixels, (by, -by), axis=(0, 1))
+    cv2.rectangle(later, (5 * by, 10), (5 * by + 40, 60), (0, 0, 255), -1)
+    return encoded(later)
+
+
+def test_the_nearest_pair_is_that_of_all_pictures_whichever_came_last(platform):
+    """A commit compares newcomers only; whoever compares all must find the same distance."""
+    platform.datasets.create(name="yard", ratios={"train": 1, "val": 1, "test": 1}, near=8)
+    scenes = [scene(seed) for seed in range(6)]
+    rounds = [[0], [3, 9], [5], [14]]
+    for number, shifts in enumerate(rounds, 1):
+        add(platform, "yard", {
+            f"{number}/{n}-{by}.jpg": shifted(pixels, by)
+            for n, pixels in enumerate(scenes) for by in shifts
+        })  # fmt: skip
+        if number == 3:
+            there = [s.filename for s in platform.datasets.samples("yard", limit=100).items]
+            platform.datasets.remove("yard", filenames=there[:2])
+        platform.datasets.commit("yard")
+        stated = platform.datasets.certificate("yard", number)
+        looks = {
+            s.digest: (
+                s.split,
+                perceptual_hash(
+                    cv2.imdecode(np.frombuffer(platform.blobs.get(s.digest), np.uint8), 1)
+                ),
+            )
+            for s in platform.datasets.samples("yard", version=number, limit=100).items
+        }
+        apart = [
+            distance(one, other)
+            for (split, one), (another, other) in combinations(looks.values(), 2)
+            if split != another
+        ]
+        assert stated.compared == len(looks)
+        least = min(apart)
+        assert (stated.nearest.bits if stated.nearest else None) == (least if least <= 24 else None)
+        assert platform.datasets.verify("yard", number).ok

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from viseon.curation.examine import Facts, State
+from viseon.overlap import cores
 from viseon.schema import Digest, Sample
 from viseon.schema.health import HealthExample, HealthFinding, HealthKind, Resolution
 from viseon.vision.phash import VIEWS, WORDS, look_alikes
@@ -96,7 +97,7 @@ def near_duplicates(
     for index, digest in enumerate(digests):
         if (hash := known[digest].hash) is not None:
             hashes[index] = hash
-    label, most = look_alikes(hashes, threshold=threshold, say=say)
+    label, most = look_alikes(hashes, threshold=threshold, threads=cores(), say=say)
     groups: dict[int, list[Sample]] = defaultdict(list)
     for joined, bits, digest in zip(label.tolist(), most.tolist(), digests, strict=True):
         if bits >= 0:

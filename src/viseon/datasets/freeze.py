@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
 from viseon.datasets import manifest
-from viseon.datasets.groups import Newcomer, groups, nearest
+from viseon.datasets.groups import Newcomer, groups
+from viseon.datasets.likeness import Likeness, Look, compared, nearest
 from viseon.datasets.split import Decision, decide
 from viseon.ports import Images, Records
 from viseon.schema import (
@@ -18,6 +20,7 @@ from viseon.schema import (
     Digest,
     NotFound,
     Quarantined,
+    Split,
     Version,
     ViseonError,
 )
@@ -71,8 +74,12 @@ def settle(records: Records, dataset: Dataset) -> Decision:
     newcomers = [Newcomer.of(s) for s in records.samples.pending(dataset.name)]
     counts, balance = _standing(records, dataset)
     tallies = records.kinship.tallies(n.annotation for n in newcomers if n.annotation)
-    found = groups(records, dataset, newcomers)
+    likeness = None
+    if dataset.near is not None:
+        likeness = compared(records, dataset, [n.digest for n in newcomers])
+    found = groups(records, dataset, newcomers, likeness)
     decision = decide(found, counts, balance, tallies, dataset.ratios)
+    decision = replace(decision, likeness=likeness)
     chosen = decision.splits
     homes = {h: chosen[n.filename] for n in newcomers if n.filename in chosen for h in n.homes}
     del newcomers, tallies, found  # there may be millions
@@ -88,7 +95,9 @@ def freeze(
     """Write the working area down as the next version."""
     name, number = dataset.name, dataset.head + 1
     parent = version_of(records, name, dataset.head) if dataset.head else None
-    newcomers = {s.digest for s in records.samples.pending(name)} if dataset.near else set()
+    newcomers = (
+        {s.digest for s in records.samples.pending(name)} if dataset.near is not None else set()
+    )
     records.samples.freeze(name, number)
     counts, balance = _moved_on(records, dataset)
     fingerprint = manifest.fingerprint(written(records, dataset, number))
@@ -182,9 +191,12 @@ def _certificate(
     records: Records, dataset: Dataset, version: Version, decision: Decision, fresh: set[Digest]
 ) -> Certificate:
     whole = sum(dataset.ratios.values())
-    compared, closest = 0, None
+    count, closest = 0, None
     if dataset.near is not None:
-        compared, closest = _closest(records, dataset, version.number, fresh)
+        seen = _grown(records, dataset, version.number, decision.likeness)
+        if seen is None:
+            seen = _closest(records, dataset, version.number, fresh)
+        count, closest = seen
     held = sorted(decision.held.items())[:MOST_QUARANTINED]
     return Certificate(
         dataset=dataset.name,
@@ -196,9 +208,47 @@ def _certificate(
         splits=version.splits,
         ratios={split: share / whole for split, share in dataset.ratios.items()},
         balance={},
-        compared=compared,
+        compared=count,
         nearest=closest,
         quarantined=tuple(Quarantined(filename=f, why=w) for f, w in held),
+    )
+
+
+def _grown(
+    records: Records, dataset: Dataset, number: int, likeness: Likeness | None
+) -> tuple[int, Crossing | None] | None:
+    """How many looks there are and the nearest pair, from what the splits were decided by.
+
+    None where that does not say it: pictures went away, or another threshold was in force.
+    """
+    parent = records.seek(Certificate, key(dataset.name, dataset.head)) if dataset.head else None
+    if likeness is None or parent is None or parent.near != dataset.near:
+        return None
+    came: dict[Digest, Split] = {}
+    for change in records.samples.changes(dataset.name, dataset.head, number):
+        before = (change.old, change.old_split)
+        if change.old is not None and before != (change.new, change.new_split):
+            return None
+        if change.new is not None and change.new_split is not None:
+            came[change.new] = change.new_split
+    best = parent.nearest
+    for pair in likeness.likest:
+        own = came.get(pair.fresh, pair.split)
+        if own != pair.split and (best is None or pair.bits < best.bits):
+            best = Crossing(
+                one=pair.fresh, one_split=own, other=pair.other, other_split=pair.split,
+                bits=pair.bits,
+            )  # fmt: skip
+    looks: list[Look] = [(d, came[d], h) for d, h in likeness.fresh.items() if d in came]
+    found = nearest(looks, looks, threshold=dataset.near, below=best.bits if best else None)
+    there = {(digest, split) for digest, split, _ in (*likeness.there, *looks)}
+    return len(there), best if found is None else _crossing(looks, looks, found)
+
+
+def _crossing(left: Sequence[Look], right: Sequence[Look], found: tuple[int, int, int]) -> Crossing:
+    (one, one_split, _), (other, other_split, _) = left[found[0]], right[found[1]]
+    return Crossing(
+        one=one, one_split=one_split, other=other, other_split=other_split, bits=found[2]
     )
 
 
@@ -215,12 +265,7 @@ def _closest(
     } <= there  # fmt: skip
     again = parent is None or parent.near != dataset.near or lost
     left = looks if again else [look for look in looks if look[0] in fresh]
-    found = nearest(left, looks, threshold=dataset.near)
     best = None if lost else known
-    if found is not None and (best is None or found[2] < best.bits):
-        i, j, bits = found
-        best = Crossing(
-            one=left[i][0], one_split=left[i][1], other=looks[j][0], other_split=looks[j][1],
-            bits=bits,
-        )  # fmt: skip
-    return len(there), best
+    below = best.bits if best else None
+    found = nearest(left, looks, threshold=dataset.near, below=below)
+    return len(there), best if found is None else _crossing(left, looks, found)

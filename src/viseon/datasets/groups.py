@@ -1,6 +1,6 @@
 """Which newcomers belong together, and which belong to what is already there."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -8,15 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from viseon.datasets.likeness import Likeness
 from viseon.ports import Records
 from viseon.ports.kinship import Home
 from viseon.schema import Dataset, Digest, Sample, Split
-from viseon.vision.phash import VIEWS, WORDS, blocks, look_alikes, near
-
-NEAREST = 24
-"""Bits up to which the nearest pair across splits is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +58,20 @@ class Group:
     claims: Mapping[Split, str] = field(default_factory=lambda: _UNCLAIMED)
 
 
-def groups(records: Records, dataset: Dataset, newcomers: Sequence[Newcomer]) -> list[Group]:
+def groups(
+    records: Records,
+    dataset: Dataset,
+    newcomers: Sequence[Newcomer],
+    likeness: Likeness | None = None,
+) -> list[Group]:
     """Join newcomers with equal bytes, of one session, or that look alike; note who claims them."""
     chains = _Chains(len(newcomers))
     claims: list[tuple[int, Split, str]] = []
     _by_bytes(records, dataset, newcomers, chains, claims)
     _by_session(records, dataset, newcomers, chains, claims)
     _by_camera(records, dataset, newcomers, chains, claims)
-    if dataset.near is not None:
-        _by_look(records, dataset, newcomers, chains, claims)
+    if likeness is not None:
+        _by_look(likeness, dataset.near or 0, newcomers, chains, claims)
     found: dict[int, Group] = {}
     for index, newcomer in enumerate(newcomers):
         found.setdefault(chains.root(index), Group()).members.append(newcomer)
@@ -78,34 +79,6 @@ def groups(records: Records, dataset: Dataset, newcomers: Sequence[Newcomer]) ->
         group = found[chains.root(index)]
         group.claims = {split: why, **group.claims}
     return list(found.values())
-
-
-def nearest(
-    looks: Sequence[tuple[Digest, Split, bytes]],
-    others: Sequence[tuple[Digest, Split, bytes]],
-    *,
-    threshold: int | None,
-) -> tuple[int, int, int] | None:
-    """(i, j, bits) of the most alike pair of `looks[i]` and `others[j]` in different splits.
-
-    Pairs further apart than `NEAREST` bits, or than the dataset's threshold, are not looked for.
-    """
-    best: tuple[int, int, int] | None = None
-    if not looks or not others:
-        return None
-    right = _stacked([hash for _, _, hash in others])
-    splits = np.array([split for _, split, _ in others])
-    for start, stop in blocks(len(looks), len(others)):
-        block = looks[start:stop]
-        limit = max(NEAREST, threshold or 0) if best is None else best[2] - 1
-        hashes = _stacked([hash for _, _, hash in block])
-        rows = near(hashes, right, threshold=max(limit, 0), both=looks is not others)
-        apart = np.array([split for _, split, _ in block])[rows[:, 0]] != splits[rows[:, 1]]
-        rows = rows[apart]
-        if len(rows) and (best is None or rows[:, 2].min() < best[2]):
-            i, j, bits = rows[rows[:, 2].argmin()]
-            best = (int(i) + start, int(j), int(bits))
-    return best
 
 
 class _Chains:
@@ -194,49 +167,20 @@ def _neighbours(
 
 
 def _by_look(
-    records: Records,
-    dataset: Dataset,
+    likeness: Likeness,
+    threshold: int,
     newcomers: Sequence[Newcomer],
     chains: _Chains,
     claims: _Claims,
 ) -> None:
-    threshold = dataset.near or 0
     index_of = {n.digest: i for i, n in reversed(list(enumerate(newcomers)))}
-    looks = records.kinship.looks(index_of)
-    digests = list(looks)
-    if not digests:
-        return
-    fresh = _stacked(looks.values())
-    label, _ = look_alikes(fresh, threshold=threshold)
-    for one, other in enumerate(label.tolist()):
-        chains.join(index_of[digests[other]], index_of[digests[one]])
-    there = records.kinship.looks_of(dataset.name, dataset.head) if dataset.head else []
-    if there:
-        for i, j, bits in _likest(fresh, there, threshold):
-            digest, split, _ = there[j]
-            why = f"{digest[:12]}… in {split} looks the same ({bits} of 128 bits differ)"
-            claims.append((index_of[digests[i]], split, why))
-
-
-def _likest(
-    fresh: NDArray[np.uint64], there: Sequence[tuple[Digest, Split, bytes]], threshold: int
-) -> Iterator[tuple[int, int, int]]:
-    """(i, j, bits): for each newcomer the most alike of `there` in each split."""
-    old = _stacked(hash for _, _, hash in there)
-    splits = np.array([split for _, split, _ in there])
-    for start, stop in blocks(len(fresh), len(old)):
-        rows = near(fresh[start:stop], old, threshold=threshold)
-        for split in np.unique(splits[rows[:, 1]]):
-            own = rows[splits[rows[:, 1]] == split]
-            own = own[np.lexsort((own[:, 2], own[:, 0]))]
-            _, first = np.unique(own[:, 0], return_index=True)
-            for i, j, bits in own[first]:
-                yield int(i) + start, int(j), int(bits)
-
-
-def _stacked(hashes: Iterable[bytes]) -> NDArray[np.uint64]:
-    data = b"".join(hashes)
-    return np.frombuffer(data, "<u8").astype(np.uint64).reshape(-1, VIEWS, WORDS)
+    for one, other in likeness.alike:
+        chains.join(index_of[one], index_of[other])
+    for pair in likeness.likest:
+        if pair.bits <= threshold:
+            what = f"{pair.other[:12]}… in {pair.split}"
+            why = f"{what} looks the same ({pair.bits} of 128 bits differ)"
+            claims.append((index_of[pair.fresh], pair.split, why))
 
 
 def _moment(value: Any) -> int | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from viseon.datasets.groups import Group
+from viseon.datasets.likeness import Likeness
 from viseon.schema import SPLITS, Digest, Ratios, Split
 
 Tallies = Mapping[Digest, Mapping[str, int]]
@@ -19,6 +20,8 @@ class Decision:
     splits: dict[str, Split] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
     """Quarantined filenames and why."""
+    likeness: Likeness | None = None
+    """What was seen of them, where pictures are compared."""
 
 
 def decide(

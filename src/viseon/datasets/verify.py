@@ -7,7 +7,8 @@ from typing import Literal
 
 from viseon.datasets import manifest
 from viseon.datasets.freeze import Bytes, look_at, written
-from viseon.datasets.groups import Newcomer, nearest
+from viseon.datasets.groups import Newcomer
+from viseon.datasets.likeness import nearest
 from viseon.ports import BlobStore, Images, Records
 from viseon.schema import (
     Annotation,

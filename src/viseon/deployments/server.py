@@ -1,6 +1,5 @@
 """Everything that answers predictions in this process; lives as long as the process."""
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from viseon.deployments.tiling import Squares, tensor_bytes
 from viseon.inference import Detector, Placement, Prepared
 from viseon.inference.detector import Outputs
 from viseon.inference.preprocess import Pixels
+from viseon.overlap import cores
 from viseon.plugins import find as find_plugin
 from viseon.ports import BlobStore, Images
 from viseon.schema import (
@@ -99,7 +99,7 @@ class ModelServer:
         self._clock = clock
         self._meters: dict[str, Meter] = {}
         self._gates: dict[str, Gate] = {}
-        self._cores = BoundedSemaphore(len(os.sched_getaffinity(0)))
+        self._cores = BoundedSemaphore(cores())
 
     def admit(self, key: str, ticket: Ticket) -> None:
         """Ask at the door of a deployment, before a byte is read; `leave` has to follow.

@@ -7,8 +7,10 @@ re-encoding, resizing, blur, brightness and contrast; a crop is found because th
 copy looks like a window of the original.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from functools import cache, lru_cache
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache, lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +34,11 @@ _FINE = 32
 _LOW = 16
 _Rows = NDArray[np.int64]
 _LUMA = np.array([0.114, 0.587, 0.299], np.float32)
-_RARE = 24
-"""Thresholds up to which few strangers are as near in one word of 64 bits: 32 +- 4 differ there."""
+_RARE = 19
+"""Thresholds up to which few strangers are as near in one word of 64 bits: 32 +- 4 differ there,
+and any of `VIEWS` may be the near one."""
 _BLOCK = 256
-_MOST_PAIRS = 1 << 22
+_MOST_PAIRS = 1 << 23
 _FEW = 32
 """One in so many pairs: to look at chosen ones costs so many times more."""
 _CHUNK = 1 << 18
@@ -96,6 +99,7 @@ def look_alikes(
     hashes: NDArray[np.uint64],
     *,
     threshold: int = NEAR,
+    threads: int = 1,
     say: Callable[[float], None] = lambda _: None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Groups of one (n, VIEWS, WORDS) set, joined by chains of pairs at most `threshold` apart.
@@ -106,10 +110,9 @@ def look_alikes(
     """
     up = np.arange(len(hashes))
     worst = np.full(len(hashes), -1)
-    for start, stop in blocks(len(hashes), len(hashes)):
-        block = hashes[start:stop]
-        rows = near(block, hashes, threshold=threshold, both=False) + (start, 0, 0)
-        rows = rows[rows[:, 0] != rows[:, 1]]
+    whole = partial(near, threshold=threshold, both=False)
+    for stop, found in by_blocks(whole, hashes, hashes, threads=threads):
+        rows = found[found[:, 0] != found[:, 1]]
         for own in np.split(rows, np.flatnonzero(np.diff(rows[:, 0])) + 1) if len(rows) else ():
             i = int(own[0, 0])
             worst[i] = own[:, 2].max()
@@ -122,10 +125,32 @@ def look_alikes(
     return label, most[label]
 
 
-def blocks(count: int, others: int) -> Iterator[tuple[int, int]]:
-    """(start, stop) of parts of `count` pictures whose pairs with `others` fit into memory."""
-    step = max(1, min(_BLOCK, _MOST_PAIRS // max(1, others)))
-    return ((start, min(count, start + step)) for start in range(0, count, step))
+def by_blocks(
+    compare: Callable[[NDArray[np.uint64], NDArray[np.uint64]], _Rows],
+    hashes: NDArray[np.uint64],
+    others: NDArray[np.uint64],
+    *,
+    threads: int = 1,
+) -> Iterator[tuple[int, _Rows]]:
+    """What `compare`, such as `near`, finds: (how many of `hashes` are done, rows), part by part.
+
+    So many at a time that their pairs fit into memory; several parts at once, handed on in order.
+    """
+    count = len(hashes)
+    step = min(_BLOCK, -(-count // threads), _MOST_PAIRS // max(1, len(others) * threads))
+    step = max(1, step)
+    waiting: deque[tuple[int, Future[_Rows]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:  # NumPy lets go of Python's lock
+        for start in range(0, count, step):
+            waiting.append((start, pool.submit(compare, hashes[start : start + step], others)))
+            if len(waiting) > threads:
+                yield _done(*waiting.popleft(), step, count)
+        while waiting:
+            yield _done(*waiting.popleft(), step, count)
+
+
+def _done(start: int, found: Future[_Rows], step: int, count: int) -> tuple[int, _Rows]:
+    return min(start + step, count), found.result() + (start, 0, 0)
 
 
 def _roots(up: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -142,7 +167,7 @@ def _roots(up: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.int64]:
 def _one_way(whole: NDArray[np.uint64], others: NDArray[np.uint64], threshold: int) -> _Rows:
     """Wholes (n, WORDS) against every view of `others`."""
     found = [np.empty((0, 3), np.int64)]
-    words = [np.ascontiguousarray(others[..., word].T) for word in range(WORDS)]
+    words = [np.ascontiguousarray(others[..., 0].T)]
     step = max(1, _CHUNK // max(1, others.shape[0]))
     for start in range(0, len(whole), step):
         rows = whole[start : start + step, None, :]
@@ -150,6 +175,7 @@ def _one_way(whole: NDArray[np.uint64], others: NDArray[np.uint64], threshold: i
         if sifted is not None:
             found.append(sifted + (start, 0, 0))
             continue
+        words += [np.ascontiguousarray(others[..., word].T) for word in range(len(words), WORDS)]
         best = np.full((len(rows), len(others)), BITS, np.uint8)
         for view in range(VIEWS):
             count = np.bitwise_count(rows[..., 0] ^ words[0][view])

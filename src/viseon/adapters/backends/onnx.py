@@ -1,6 +1,5 @@
 """ONNX Runtime: the reference engine, on CPU or whatever execution provider is installed."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 from pydantic import Field
 
 from viseon.adapters.backends.onnx_refusals import explained, short
+from viseon.overlap import cores
 from viseon.plugins import Plugin
 from viseon.ports import Tensor
 from viseon.schema import Failed, Invalid, NotFound, Noun, Unavailable
@@ -99,7 +99,7 @@ def _providers(device: str) -> list[str]:
 
 def _session_options(config: OnnxConfig) -> Any:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = config.threads or len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = config.threads or cores()
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.use_deterministic_compute = True
