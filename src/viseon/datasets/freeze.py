@@ -224,6 +224,8 @@ def _grown(
     parent = records.seek(Certificate, key(dataset.name, dataset.head)) if dataset.head else None
     if likeness is None or parent is None or parent.near != dataset.near:
         return None
+    if version_of(records, dataset.name, dataset.head).erased:
+        return None
     came: dict[Digest, Split] = {}
     for change in records.samples.changes(dataset.name, dataset.head, number):
         before = (change.old, change.old_split)
@@ -232,6 +234,8 @@ def _grown(
         if change.new is not None and change.new_split is not None:
             came[change.new] = change.new_split
     best = parent.nearest
+    if not likeness.fresh:
+        return parent.compared, best
     for pair in likeness.likest:
         own = came.get(pair.fresh, pair.split)
         if own != pair.split and (best is None or pair.bits < best.bits):
