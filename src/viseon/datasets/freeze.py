@@ -226,13 +226,9 @@ def _grown(
         return None
     if version_of(records, dataset.name, dataset.head).erased:
         return None
-    came: dict[Digest, Split] = {}
-    for change in records.samples.changes(dataset.name, dataset.head, number):
-        before = (change.old, change.old_split)
-        if change.old is not None and before != (change.new, change.new_split):
-            return None
-        if change.new is not None and change.new_split is not None:
-            came[change.new] = change.new_split
+    came = _came(records, dataset.name, dataset.head, number)
+    if came is None:
+        return None
     best = parent.nearest
     if not likeness.fresh:
         return parent.compared, best
@@ -247,6 +243,18 @@ def _grown(
     found = nearest(looks, looks, threshold=dataset.near, below=best.bits if best else None)
     there = {(digest, split) for digest, split, _ in (*likeness.there, *looks)}
     return len(there), best if found is None else _crossing(looks, looks, found)
+
+
+def _came(records: Records, name: str, old: int, new: int) -> dict[Digest, Split] | None:
+    """The files that came between two versions and their splits; None where others went away."""
+    came: dict[Digest, Split] = {}
+    for change in records.samples.changes(name, old, new):
+        before = (change.old, change.old_split)
+        if change.old is not None and before != (change.new, change.new_split):
+            return None
+        if change.new is not None and change.new_split is not None:
+            came[change.new] = change.new_split
+    return came
 
 
 def _crossing(left: Sequence[Look], right: Sequence[Look], found: tuple[int, int, int]) -> Crossing:
