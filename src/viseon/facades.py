@@ -34,22 +34,29 @@ from viseon.vision import Detections
 
 
 class Project:
-    """A dataset by name, made if it is new."""
+    """A dataset by name; a new one is made for what is uploaded first, with its task and classes.
+
+    With `task` or `classes` it is made at once.
+    """
 
     def __init__(
         self,
         name: str,
         *,
         platform: Platform | None = None,
-        task: Task | str = Task.DETECT,
+        task: Task | str | None = None,
         classes: Iterable[str] = (),
     ) -> None:
         self.platform = platform or app.open()
         self.name = name
+        named = tuple(classes)
+        if task is None and not named:
+            return
         try:
             self.platform.datasets.get(name)
         except NotFound:
-            self.platform.datasets.create(name=name, task=Task(task), classes=tuple(classes))
+            task = Task(task or Task.DETECT)
+            self.platform.datasets.create(name=name, task=task, classes=named)
 
     @property
     def dataset(self) -> Dataset:
@@ -67,6 +74,10 @@ class Project:
         """Freeze what was uploaded; if nothing changed, the latest version."""
         try:
             return self.platform.datasets.commit(self.name, message=message)
+        except NotFound:
+            raise Conflict(
+                f"nothing to commit in dataset {self.name!r}", fix="upload something first"
+            ) from None
         except Conflict:
             head = self.dataset.head
             if head == 0:

@@ -37,6 +37,15 @@ def test_a_project_without_pictures_has_nothing_to_freeze(platform):
         viseon.Project("empty", platform=platform).version("nothing")
 
 
+def test_a_new_project_takes_task_and_classes_from_what_is_uploaded(platform, pictures):
+    rows = [f"{n}.png,bar,{10 * n},0,{10 * n + 8},64" for n in range(4)]
+    text = "filename,class,xmin,ymin,xmax,ymax\n" + "\n".join(rows)
+    (pictures / "labels.csv").write_text(text)
+    shop = viseon.Project("shop", platform=platform).upload(pictures)
+    assert shop.dataset.classes == ("bar",)
+    assert shop.version("first").samples == 4
+
+
 def test_boxes_are_annotated_by_hand_and_by_a_model(platform, pictures, box_model):
     shop = viseon.Project("shop", platform=platform, classes=("bar",)).upload(pictures)
     labels = viseon.Annotate("shop", platform=platform)

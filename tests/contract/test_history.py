@@ -58,7 +58,9 @@ def test_reverting_restores_the_very_fingerprint(platform, shop):
 
 def test_reverting_to_the_head_forgets_what_is_pending(platform, shop):
     changed(platform)
-    assert shop.revert("shop", 1).pending == {}
+    with pytest.raises(Conflict, match="never committed: 1 added, .* 1 removed"):
+        shop.revert("shop", 1)
+    assert shop.revert("shop", 1, force=True).pending == {}
     with pytest.raises(Conflict, match="nothing to commit"):
         shop.commit("shop")
     with pytest.raises(NotFound):

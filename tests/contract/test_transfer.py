@@ -9,6 +9,8 @@ import pytest
 
 from viseon import datasets
 from viseon.client import connect
+from viseon.datasets import Datasets, transfer
+from viseon.ports import LocalBlobs
 from viseon.schema import Conflict, Invalid, NotFound, digest_of
 
 
@@ -82,11 +84,81 @@ def test_what_a_format_wrote_changes_nothing_when_it_is_read_again(
         datasets.pull(platform, "shop", 1, into=out, format=format)
 
 
+@pytest.mark.parametrize("said", [".", "./", "../coco", "../coco/./"])
+def test_names_are_the_same_however_the_folder_is_spelled(platform, coco, monkeypatch, said):
+    monkeypatch.chdir(coco)
+    datasets.import_folder(platform, said, dataset="shop")
+    datasets.import_folder(platform, coco, dataset="other")
+    shop, other = (
+        [(s.filename, s.split) for s in platform.datasets.samples(name, limit=100).items]
+        for name in ("shop", "other")
+    )
+    assert shop == other
+    assert ("train/a.jpg", "train") in shop
+
+
+def test_plain_pictures_of_the_folder_one_is_in_keep_their_names(platform, tmp_path, monkeypatch):
+    picture(tmp_path / "7.jpg")
+    picture(tmp_path / "train" / "a1.jpg", seed=1)
+    monkeypatch.chdir(tmp_path)
+    datasets.import_folder(platform, ".", dataset="shop")
+    names = [s.filename for s in platform.datasets.samples("shop").items]
+    assert names == ["7.jpg", "train/a1.jpg"]
+
+
+def test_a_local_platform_links_where_the_disk_can(local, coco, tmp_path):
+    datasets.import_folder(local, coco, dataset="shop")
+    local.datasets.commit("shop")
+    assert isinstance(local.blobs, LocalBlobs)
+    datasets.pull(local, "shop", into=tmp_path / "linked", link="hardlink")
+    found = [p for p in (tmp_path / "linked").rglob("*.jpg") if ".viseon" not in p.parts]
+    assert found
+    assert all(p.stat().st_nlink > 1 for p in found)
+
+
+def test_two_uploads_of_the_same_rows_do_not_take_each_others(platform, coco, house, monkeypatch):
+    """The first addition throws its envelope away while the second waits for its turn."""
+    second = house.platform()
+    add = Datasets.add
+
+    def meanwhile(self, dataset, *, rows):
+        if dataset == "one":
+            monkeypatch.setattr(Datasets, "add", add)
+            datasets.import_folder(second, coco, dataset="two")
+        return add(self, dataset, rows=rows)
+
+    monkeypatch.setattr(Datasets, "add", meanwhile)
+    datasets.import_folder(house.platform(), coco, dataset="one")
+    assert {platform.datasets.commit(name).samples for name in ("one", "two")} == {3}
+
+
+def test_a_file_that_vanishes_while_it_is_imported_is_named(platform, tmp_path, monkeypatch):
+    for n in range(3):
+        picture(tmp_path / "in" / f"{n}.jpg", seed=n)
+    check = transfer.check_name
+
+    def vanish(file, seen):
+        check(file, seen)
+        if file.filename == "1.jpg":
+            file.path.unlink()
+
+    monkeypatch.setattr(transfer, "check_name", vanish)
+    with pytest.raises(Invalid, match=r"^1\.jpg: it changed while it was imported") as caught:
+        datasets.import_folder(platform, tmp_path / "in", dataset="shop")
+    assert "nothing was added" in caught.value.fix
+    with pytest.raises(NotFound):
+        platform.datasets.get("shop")
+
+
 def test_importing_again_changes_nothing(platform, coco, house):
     datasets.import_folder(platform, coco, dataset="shop")
-    stored = sorted((house.settings.home / "blobs").rglob("*"))
+
+    def stored():
+        return sorted(p for p in (house.settings.home / "blobs").rglob("*") if p.is_file())
+
+    before = stored()
     assert datasets.import_folder(platform, coco, dataset="shop").unchanged == 3
-    assert sorted((house.settings.home / "blobs").rglob("*")) == stored
+    assert stored() == before
 
 
 def test_only_bytes_the_server_lacks_travel(house, served, coco):

@@ -41,11 +41,14 @@ def _add_tag(cli: typer.Typer, opened: Opened) -> None:
 
 def _add_ways_back(cli: typer.Typer, opened: Opened) -> None:
     @cli.command(rich_help_panel=PANEL)
-    def revert(version: str = _VERSION) -> None:
+    def revert(
+        version: str = _VERSION,
+        force: bool = typer.Option(False, "--force", help="Lose what was never committed."),
+    ) -> None:
         """Make the working area what a version holds; committed, it has the same fingerprint."""
         platform = opened()
         name, number = version_number(platform, version)
-        found = platform.datasets.revert(name, number)
+        found = platform.datasets.revert(name, number, force=force)
         typer.echo(_standing(found))
         if found.pending:
             echo(f'Next: viseon commit {name} -m "back to {name}@{number}"')

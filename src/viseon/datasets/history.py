@@ -8,6 +8,7 @@ from viseon.ports import Records
 from viseon.schema import (
     Certificate,
     Clock,
+    Conflict,
     Dataset,
     Invalid,
     Name,
@@ -59,6 +60,17 @@ def status(records: Records, dataset: Dataset) -> Status:
     return Status(
         dataset=dataset.name, head=dataset.head, pending=pending, unseen=unseen, quarantined=held
     )
+
+
+def check_committed(records: Records, dataset: Dataset) -> None:
+    """Raises Conflict that counts what would be lost if the working area were replaced."""
+    pending = status(records, dataset).pending
+    if pending:
+        counts = ", ".join(f"{n} {kind}" for kind, n in sorted(pending.items()))
+        raise Conflict(
+            f"dataset {dataset.name!r} has changes that were never committed: {counts}",
+            fix="commit or remove them first, or revert with force and lose them",
+        )
 
 
 def revert(records: Records, dataset: Dataset, number: int) -> None:

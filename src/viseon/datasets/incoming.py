@@ -12,6 +12,7 @@ from viseon.ports import BlobStore, Samples
 from viseon.schema import Annotation, Dataset, Invalid, NotFound, Row, Sample
 
 BATCH = 1000
+_UPLOAD = b'{"upload":'
 
 
 def read_rows(
@@ -19,12 +20,13 @@ def read_rows(
 ) -> Iterator[Sample]:
     """The samples of an upload of `Row`s, one JSON object per line; their annotations are stored.
 
+    A first line `{"upload": …}` is passed over: it makes one upload unlike all others.
     Raises Invalid that names the line or file, NotFound for files that were not uploaded.
     """
     seen: dict[str, str] = {}
     numbered = enumerate(file, 1)
     while batch := list(islice(numbered, BATCH)):
-        rows = [_row(number, line) for number, line in batch]
+        rows = [_row(n, line) for n, line in batch if n > 1 or not line.startswith(_UPLOAD)]
         for row in rows:
             _once(row, seen)
             check_fields(row.filename, row.metadata, dataset)

@@ -12,7 +12,7 @@ from viseon.datasets.comparing import Comparing
 from viseon.datasets.describe import Describing
 from viseon.datasets.fields import Fields
 from viseon.datasets.freeze import freeze, look_at, settle, version_of
-from viseon.datasets.history import Looked, Status, fork, revert, status
+from viseon.datasets.history import Looked, Status, check_committed, fork, revert, status
 from viseon.datasets.incoming import read_rows
 from viseon.datasets.looking import Looking, Number, page_of
 from viseon.datasets.query.ask import Count, asked_for
@@ -139,7 +139,8 @@ class Datasets(Comparing, Describing, Fields, Looking):
         """Put samples into the working area, all or none.
 
         `rows` is the digest of an uploaded blob with one JSON `Row` per line; the files they name
-        are uploaded before.
+        are uploaded before. A first line `{"upload": "…"}` with anything that differs each time
+        keeps apart two uploads of the same rows at the same time.
         """
         with self._catalog.transaction() as records:
             current = records.get(Dataset, dataset)
@@ -261,10 +262,17 @@ class Datasets(Comparing, Describing, Fields, Looking):
             return status(records, records.get(Dataset, dataset))
 
     @operation("POST", "/datasets/{dataset}/versions/{number}/reverts", needs=Role.EDITOR)
-    def revert(self, dataset: Name, number: Number) -> Status:
-        """Make the working area what a version holds: committed, it has the same fingerprint."""
+    def revert(self, dataset: Name, number: Number, *, force: bool = False) -> Status:
+        """Make the working area what a version holds: committed, it has the same fingerprint.
+
+        Refused while there is something in it that was never committed, unless `force`.
+        """
         with self._catalog.transaction() as records:
-            revert(records, records.get(Dataset, dataset), number)
+            _check(records, dataset, number)
+            current = records.get(Dataset, dataset)
+            if not force:
+                check_committed(records, current)
+            revert(records, current, number)
             return status(records, records.get(Dataset, dataset))
 
     @operation("POST", "/datasets/{dataset}/versions/{number}/forks", needs=Role.EDITOR)

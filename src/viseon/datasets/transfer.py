@@ -2,8 +2,10 @@
 
 import io
 import os
+import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -105,7 +107,8 @@ def import_folder(  # noqa: PLR0913 (one per fact)
         if not isinstance(platform.blobs, LocalBlobs):
             wanted = list(reading)
         digests = platform.blobs.add_many(file.path for file in wanted)
-        with rows.open("wb") as out:
+        with rows.open("wb") as out, _unchanged(root):
+            out.write(canonical_json({"upload": secrets.token_hex(16)}) + b"\n")
             for number, digest in enumerate(_counted(digests, expected, say)):
                 out.write(_row(files[number], digest))
         if not files:
@@ -113,7 +116,8 @@ def import_folder(  # noqa: PLR0913 (one per fact)
         say(0.9, "adding")
         if target.head < 0:
             task = contents.task or task_of(files)
-            platform.datasets.create(name=dataset, task=task, classes=target.classes)
+            with suppress(Conflict):  # somebody else was quicker
+                platform.datasets.create(name=dataset, task=task, classes=target.classes)
         added = platform.datasets.add(dataset, rows=platform.blobs.add(rows))
     say(1.0, "done")
     return added
@@ -225,6 +229,21 @@ def _target(platform: Place, name: str, classes: tuple[str, ...]) -> Dataset:
         return platform.datasets.get(name)
     except NotFound:
         return Dataset(name=name, classes=classes, head=-1, created=datetime.now(UTC))
+
+
+@contextmanager
+def _unchanged(root: Path) -> Iterator[None]:
+    """A file that cannot be read any more becomes Invalid that names it."""
+    try:
+        yield
+    except OSError as error:
+        path = Path(os.fsdecode(error.filename or ""))
+        if not path.is_relative_to(root):
+            raise
+        raise Invalid(
+            f"{path.relative_to(root)}: it changed while it was imported: {error.strerror}",
+            fix="leave the folder as it is meanwhile, and import it again; nothing was added",
+        ) from error
 
 
 def _checked(

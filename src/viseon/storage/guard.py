@@ -6,15 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from viseon.ports import BlobStore, Catalog, DirectBlobs
+from viseon.ports import BlobStore, Catalog, DirectBlobs, LocalBlobs
 from viseon.schema import Digest, Forbidden, NotFound, Tombstone, digest_of
 
 
 def guarded(blobs: BlobStore, catalog: Catalog) -> BlobStore:
     """The same store for callers from outside: storing erased bytes is a Forbidden."""
-    return _GuardedDirect(blobs, catalog) if isinstance(blobs, DirectBlobs) else _Guarded(
-        blobs, catalog
-    )  # fmt: skip
+    if isinstance(blobs, DirectBlobs):
+        return _GuardedDirect(blobs, catalog)
+    if isinstance(blobs, LocalBlobs):
+        return _GuardedLocal(blobs, catalog)
+    return _Guarded(blobs, catalog)
 
 
 def refuse_erased(catalog: Catalog, digest: Digest) -> None:
@@ -76,6 +78,16 @@ class _Guarded:
         except NotFound as error:
             found = _tombstone(self._catalog, digest)
             raise error if found is None else NotFound(_said(found)) from None
+
+
+class _GuardedLocal(_Guarded):
+    """Lets files be used where they lie."""
+
+    _inner: LocalBlobs
+
+    def path(self, digest: Digest) -> Path:
+        with self._explained(digest):
+            return self._inner.path(digest)
 
 
 class _GuardedDirect(_Guarded):

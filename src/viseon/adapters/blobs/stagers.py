@@ -93,13 +93,21 @@ class Stagers:
 
     def _collect(self, batch: list[Path], shares: list[list[Path]]) -> list[Staged]:
         if not self._helpers:
-            return [self._here.take(str(path)) for path in batch]
+            return [self._take(path) for path in batch]
         staged: list[Staged] = []
         for helper, share in zip(self._helpers, shares, strict=True):
             answers = self._answers(helper, len(share))
             for path, (digest, copy) in zip(share, answers, strict=True):
-                staged.append((digest, copy) if digest else self._here.take(str(path)))
+                staged.append((digest, copy) if digest else self._take(path))
         return staged
+
+    def _take(self, path: Path) -> Staged:
+        try:
+            return self._here.take(str(path))
+        except OSError as error:
+            if error.filename is None:  # reading a folder, or a broken disk
+                error.filename = str(path)
+            raise
 
     def _answers(self, helper: subprocess.Popen[bytes], expected: int) -> list[Staged]:
         heard = b""

@@ -164,7 +164,11 @@ def _cut_short(handle: int, head: bytes, length: int) -> bool:
 
 def filename(path: Path, root: Path) -> str:
     """The name a picture gets in the dataset: its path below `root`, without a folder `images`."""
-    name = os.path.relpath(path, root) if ".." in path.parts else str(path)[len(str(root)) :]
+    text, above = str(path), f"{root}{os.sep}"
+    if text.startswith(above) and ".." not in path.parts:
+        name = text[len(above) :]  # this is quicker
+    else:
+        name = os.path.relpath(path, root)
     name = name.replace(os.sep, "/").lstrip("/")
     if name[:7].lower() == "images/":
         name = name[7:]

@@ -121,7 +121,8 @@ def _splits(root: Path) -> dict[str, Split]:
         if path.is_file():
             for line in text_of(path, root).splitlines():
                 if line.strip():
-                    found[normalize("NFC", line.strip())] = split
+                    for stem in (line.strip(), line):  # names may begin or end with a space
+                        found[normalize("NFC", stem)] = split
     return found
 
 
