@@ -94,3 +94,14 @@ def test_tokens_are_paged(platform):
     third = platform.access.tokens(limit=2, cursor=second.next)
     assert [t.id for p in (first, second, third) for t in p.items] == sorted(t.id for t in made)
     assert third.next is None
+
+
+def test_a_token_in_the_address_opens_the_door_and_goes_no_further(local, served):
+    secret = local.access.create_token(name="eve", role=Role.VIEWER).secret
+    local.datasets.create(name="shop")
+    asked = {"access_token": secret, "where": 'tag == "é"'}
+    answer = served.get("/v1/datasets/shop/count", params=asked)
+    assert answer.status_code in (200, 422), answer.text
+    assert "access_token" not in answer.text
+    assert served.get("/v1/datasets", params={"access_token": secret}).status_code == 200
+    assert served.get("/v1/datasets", params={"access_token": "wrong"}).status_code == 401

@@ -60,12 +60,26 @@ def test_tensors_go_in_and_raw_outputs_come_out(deployed, served):
     [({"name": "pictures"}, "images"), ({"datatype": "FP99"}, "datatype"), ({"shape": [1, 3]}, "shape"),
      ({"shape": [1, 3, 64, 65]}, "shape"), ({"data": ["x"]}, "data"), ({"datatype": "FP16"}, "float32"),
      ({"shape": [-1, 3, 64, 64]}, "shape"), ({"parameters": {"binary_data_size": 4}}, "bytes"),
-     ({"shape": [10**9, 10**9]}, "shape")],
+     ({"shape": [10**9, 10**9]}, "shape"), ({"shape": [0, 2**40, 2**40], "data": []}, "shape")],
 )  # fmt: skip
 def test_tensors_that_do_not_fit_are_named(deployed, served, changes, word):
     response = served.post("/v2/models/door/infer", json=request(**changes))
     assert response.status_code == 422, response.text
     assert word in response.json()["detail"]
+
+
+@pytest.mark.parametrize("length", ["\u00b2", "9" * 5000, "-1", " 1"])
+def test_a_length_that_is_no_number_is_named(deployed, served, length):
+    headers = {"Inference-Header-Content-Length": length.encode("latin-1")}
+    answer = served.post("/v2/models/door/infer", content=b"{}", headers=headers)
+    assert answer.status_code == 422
+    assert "Inference-Header-Content-Length" in answer.json()["detail"]
+
+
+def test_a_number_of_thousands_of_digits_is_not_json(deployed, served):
+    answer = served.post("/v2/models/door/infer", content=b'{"inputs": ' + b"9" * 5000 + b"}")
+    assert answer.status_code == 422
+    assert "JSON" in answer.json()["detail"]
 
 
 @pytest.fixture

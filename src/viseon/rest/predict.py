@@ -156,6 +156,12 @@ async def _pictures(request: Request, fetcher: Fetcher | None) -> list[bytes]:
     if kind == "multipart/form-data":
         async with request.form(max_files=MAX_PICTURES, max_fields=16) as form:
             files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+            for name, value in form.multi_items():
+                if not isinstance(value, UploadFile):
+                    raise Invalid(
+                        f"{name}: this field of the form is not a file",
+                        fix=f"options go into the address: ?{name}={value[:20]}",
+                    )
             pictures = [await file.read() for file in files]
     elif kind == "application/json":
         pictures = await _from_json(await request.body(), fetcher)

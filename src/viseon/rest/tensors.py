@@ -46,7 +46,7 @@ def read_request(body: bytes, header: str | None) -> Asked:
     length = _length(header, len(body))
     try:
         document = json.loads(body[:length])
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits
         raise Invalid(f"the body is not JSON: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("inputs"), list):
         raise Invalid("inputs: missing", fix="send the Open Inference Protocol's request")
@@ -141,7 +141,8 @@ def _shape(shape: object, where: str) -> tuple[int, ...]:
     fits = isinstance(shape, list) and all(
         isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape
     )
-    if not isinstance(shape, list) or not fits or not 0 < len(shape) <= 8 or prod(shape) > _MOST:
+    large = isinstance(shape, list) and fits and prod(n or 1 for n in shape) > _MOST
+    if not isinstance(shape, list) or not fits or large or not 0 < len(shape) <= 8:
         raise Invalid(f"{where}.shape: {str(shape)[:80]} is not a shape")
     return tuple(shape)
 
@@ -167,6 +168,7 @@ def _flag(parameters: Any, name: str, default: bool = False) -> bool:  # noqa: F
 def _length(header: str | None, size: int) -> int:
     if header is None:
         return size
-    if not header.isdigit() or int(header) > size:
+    digits = header.isascii() and header.isdigit() and len(header) <= len(str(size))
+    if not digits or int(header) > size:
         raise Invalid("Inference-Header-Content-Length: not a length within the body")
     return int(header)
