@@ -71,6 +71,7 @@ def platform_for(front: Front, scope: Scope, needs: Role) -> Platform:
     if not scope.principal.role.includes(needs):
         raise Forbidden(
             f"this needs the role {needs.value!r}; "
-            f"{scope.principal.name!r} has {scope.principal.role.value!r}"
+            f"{scope.principal.name!r} has {scope.principal.role.value!r}",
+            fix="ask an admin for a token with that role",
         )
     return front.platform(scope)

@@ -8,6 +8,7 @@ for the answers so far.
 
 import hashlib
 import os
+import signal
 import sys
 import time
 
@@ -108,4 +109,5 @@ def _answer(stage: Stage, path: str) -> bytes:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
     _serve(sys.argv[1], sys.argv[2])
