@@ -97,6 +97,19 @@ def test_retiring_waits_for_the_last_user_and_the_next_one_loads_anew(pool, memo
     assert new.drained
 
 
+def test_what_another_owner_asks_is_kept_and_what_nobody_asks_goes(pool, memory):
+    shared, alone = use(pool, memory, "shared"), use(pool, memory, "alone")
+    pool.own("door", ("shared", "alone"))
+    pool.own("north/door", ("shared",))
+    pool.disown("door", ("shared", "alone"))
+    assert (shared.drained, alone.drained) == (False, True)
+    new = use(pool, memory, "new")
+    pool.disown("north/door", ("shared",), keep=("new",))
+    assert (shared.drained, new.drained) == (True, False)
+    pool.disown("north/door", ("new",))
+    assert new.drained
+
+
 def test_a_model_that_fails_to_load_leaves_no_trace(pool, memory):
     def broken():
         raise Failed("no")

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from viseon.schema import Conflict, Invalid, NotFound, Serving
+from viseon.app import LOCAL
+from viseon.inference.registry import model_key
+from viseon.schema import Conflict, Invalid, Model, NotFound, Serving
 
 
 def answer(score=0.9, class_id=1, x=15.0):
@@ -198,6 +200,53 @@ def test_a_swap_fails_no_request_and_answers_change_once(brought, served):
     assert {response.status_code for response in seen} == {200}
     assert {s for r in seen for (s,) in scores(r)} <= {0.9, 0.8, 0.7}
     assert scores(seen[-1]) == [[0.7]]
+
+
+def loaded(house):
+    """The engines in memory; the very same object means that nothing was loaded anew."""
+    return {key: engine for key, (engine, _) in house.model_server._pool.loaded().items()}
+
+
+def test_a_swap_of_the_deadline_alone_keeps_the_model_loaded(brought, house):
+    brought.deployments.create(name="door", models=["boxes@1"])
+    before = loaded(house)
+    swapped = brought.deployments.swap(
+        "door", models=["boxes@1"], serving=Serving(timeout_ms=500, score=0.5)
+    )
+    assert swapped.serving.timeout_ms == 500
+    assert len(before) == 1
+    assert loaded(house) == before
+    brought.deployments.swap("door", models=["boxes@1"], serving=Serving(max_batch=2))
+    assert loaded(house).keys().isdisjoint(before)
+
+
+def test_a_model_that_another_deployment_shares_stays_loaded(brought, house):
+    for name in ("door", "gate"):
+        brought.deployments.create(name=name, models=["boxes@1"])
+    before = loaded(house)
+    brought.deployments.swap("door", models=["boxes@2"])
+    assert before.items() <= loaded(house).items()
+    brought.deployments.swap("door", models=["boxes@1"])
+    brought.deployments.remove("door")
+    assert loaded(house) == before
+    brought.deployments.remove("gate")
+    assert loaded(house) == {}
+
+
+@pytest.mark.parametrize("cure", ["swap", "remove"])
+def test_a_deployment_whose_model_is_gone_can_be_swapped_and_removed(
+    brought, house, platform, cure
+):
+    platform.deployments.create(name="door", models=["boxes@1"])
+    before = loaded(house)
+    with house.store.catalog(LOCAL).transaction() as records:
+        records.remove(Model, model_key("boxes", 1))
+    if cure == "swap":
+        assert platform.deployments.swap("door", models=["boxes@2"]).models == ("boxes@2",)
+    else:
+        platform.deployments.remove("door")
+        assert platform.deployments.find().items == ()
+    assert loaded(house).keys().isdisjoint(before)
 
 
 def test_too_much_at_once_is_refused_with_a_reason_and_when_to_come_back(brought, served):

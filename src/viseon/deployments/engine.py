@@ -14,7 +14,17 @@ from viseon.inference import Detector, Prepared
 from viseon.inference.detector import Outputs
 from viseon.inference.preprocess import Pixels
 from viseon.ports import Tensor
-from viseon.schema import Busy, Failed, Invalid, Serving, Signature
+from viseon.schema import (
+    Busy,
+    Deployment,
+    Digest,
+    Failed,
+    Invalid,
+    Serving,
+    Signature,
+    canonical_json,
+    digest_of,
+)
 from viseon.vision import Detections
 
 Clock = Callable[[], float]
@@ -57,6 +67,21 @@ class Stage:
 
 Watch = Callable[[Stage], None]
 """Is told every stage of a request."""
+
+
+def effective(serving: Serving) -> Serving:
+    """What makes two engines different; thresholds and the deadline do not."""
+    return serving.model_copy(update={"score": None, "iou": None, "timeout_ms": 1000.0})
+
+
+def engine_key(digest: Digest, serving: Serving) -> str:
+    """The name of the engine that runs this model so: deployments that agree on both share it."""
+    return f"{digest}-{digest_of(canonical_json(effective(serving)))[:12]}"
+
+
+def engine_keys(deployment: Deployment) -> tuple[str, ...]:
+    """The names of all its engines; no model has to be there any more to say them."""
+    return tuple(engine_key(digest, deployment.serving) for digest in deployment.digests)
 
 
 class Engine:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +37,8 @@ class Pool:
         self._budget_mb = budget_mb
         self._resident_mb = resident_mb
         self._places: OrderedDict[str, _Place] = OrderedDict()
+        self._owners: dict[str, frozenset[str]] = {}
+        """Deployment to the engines it asks, as it last said."""
         self._lock = threading.Lock()
         self._loading = threading.Lock()
 
@@ -71,6 +73,21 @@ class Pool:
             idle = place.users == 0
         if idle and place.engine is not None:
             place.engine.drain()
+
+    def own(self, owner: str, keys: Sequence[str]) -> None:
+        """These are the engines, and the only ones, that `owner` asks from now on."""
+        self._owners[owner] = frozenset(keys)
+
+    def disown(self, owner: str, keys: Sequence[str], *, keep: Sequence[str] = ()) -> None:
+        """Retire those of `keys` that `owner` does not `keep` and nobody else asks."""
+        if keep:
+            self.own(owner, keep)
+        else:
+            self._owners.pop(owner, None)
+        wanted = {key for asked in list(self._owners.values()) for key in asked}
+        for key in keys:
+            if key not in wanted:
+                self.retire(key)
 
     def close(self) -> None:
         """Finish everything that was accepted, then unload all."""

@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from viseon.deployments.answer import objects
 from viseon.deployments.batching import Ran
-from viseon.deployments.engine import Engine, Spent, Stage, Wanted, Watch
+from viseon.deployments.engine import (
+    Engine,
+    Spent,
+    Stage,
+    Wanted,
+    Watch,
+    effective,
+    engine_key,
+    engine_keys,
+)
 from viseon.deployments.ensemble import fuse
 from viseon.deployments.gate import Gate, Outcome, Ticket
 from viseon.deployments.metrics import Meter, prometheus
@@ -35,8 +44,6 @@ from viseon.schema import (
     Prediction,
     Serving,
     ViseonError,
-    canonical_json,
-    digest_of,
 )
 from viseon.vision import Detections
 
@@ -191,9 +198,9 @@ class ModelServer:
 
         Who has `patience_s` is refused when it takes longer to load; it is loaded all the same.
         """
-        serving = _effective(ready.deployment.serving)
-        key = f"{model.digest}-{digest_of(canonical_json(serving))[:12]}"
-        load = partial(self._load, ready.blobs, model, serving)
+        serving = ready.deployment.serving
+        key = engine_key(model.digest, serving)
+        load = partial(self._load, ready.blobs, model, effective(serving))
         with self._pool.lease(key, load, patience_s=patience_s) as engine:
             yield engine
 
@@ -209,18 +216,15 @@ class ModelServer:
                 pass
         self._gate(ready)
 
-    def retire(self, ready: Ready, *, keep: Sequence[str] = ()) -> None:
-        """Unload a deployment's models once nobody uses them, except those with these digests."""
-        serving = _effective(ready.deployment.serving)
-        for model in ready.models:
-            if model.digest not in keep:
-                self._pool.retire(f"{model.digest}-{digest_of(canonical_json(serving))[:12]}")
+    def swapped(self, key: str, before: Deployment, after: Deployment) -> None:
+        """Unload what only the deployment as it was needs, once nobody uses it."""
+        self._pool.disown(key, engine_keys(before), keep=engine_keys(after))
 
-    def forget(self, ready: Ready) -> None:
+    def forget(self, key: str, deployment: Deployment) -> None:
         """Unload a deployment that is no more, and what was counted about it."""
-        self.retire(ready)
-        self._gates.pop(ready.key, None)
-        self._meters.pop(ready.key, None)
+        self._pool.disown(key, engine_keys(deployment))
+        self._gates.pop(key, None)
+        self._meters.pop(key, None)
 
     def stats(self, ready: Ready) -> DeploymentStats:
         """How it has been doing since this process first heard of it."""
@@ -256,6 +260,7 @@ class ModelServer:
 
     def _gate(self, ready: Ready) -> Gate:
         serving = ready.deployment.serving
+        self._pool.own(ready.key, engine_keys(ready.deployment))
         gate = self._gates.setdefault(ready.key, Gate(clock=self._clock))
         gate.usual_ms, gate.most = serving.timeout_ms, serving.queue
         return gate
@@ -281,10 +286,8 @@ class ModelServer:
             raise
 
     def _loaded(self, ready: Ready) -> list[tuple[Engine, float]]:
-        serving = digest_of(canonical_json(_effective(ready.deployment.serving)))[:12]
         loaded = self._pool.loaded()
-        keys = [f"{model.digest}-{serving}" for model in ready.models]
-        return [loaded[key] for key in keys if key in loaded]
+        return [loaded[key] for key in engine_keys(ready.deployment) if key in loaded]
 
     def _load(self, blobs: BlobStore, model: Model, serving: Serving) -> Engine:
         with tempfile.TemporaryDirectory(prefix="viseon-model-") as folder:
@@ -351,11 +354,6 @@ def _wanted(asked: Wanted, serving: Serving) -> Wanted:
     score = serving.score if asked.score is None else asked.score
     iou = serving.iou if asked.iou is None else asked.iou
     return Wanted(score, iou, asked.classes)
-
-
-def _effective(serving: Serving) -> Serving:
-    """What makes two engines different; thresholds and the deadline do not."""
-    return serving.model_copy(update={"score": None, "iou": None, "timeout_ms": 1000.0})
 
 
 def _latency(spent: Spent, total_s: float) -> Latency:

@@ -108,8 +108,7 @@ class Deployments:
         The new ones are loaded first; the old ones finish what they accepted, then go.
         """
         with self._catalog.read() as records:
-            old = self._ready(records, deployment)
-            kept = serving or old.deployment.serving
+            kept = serving or _get(records, deployment).serving
             new = self._drafted(records, deployment, models, weights, kept)
         self._server.warm(new)
         with self._catalog.transaction() as records:
@@ -118,17 +117,16 @@ class Deployments:
                 update={"created": before.created, "revision": before.revision + 1}
             )
             records.put(deployment, fresh)
-        same = fresh.serving == old.deployment.serving
-        self._server.retire(old, keep=fresh.digests if same else ())
+        self._server.swapped(key_of(self._workspace, deployment), before, fresh)
         return fresh
 
     @operation("DELETE", "/deployments/{deployment}", needs=Role.EDITOR)
     def remove(self, deployment: Name) -> None:
         """Stop answering; what was accepted is finished."""
         with self._catalog.transaction() as records:
-            ready = self._ready(records, deployment)
+            gone = _get(records, deployment)
             records.remove(Deployment, deployment)
-        self._server.forget(ready)
+        self._server.forget(key_of(self._workspace, deployment), gone)
 
     @operation("GET", "/deployments/{deployment}/stats", needs=Role.VIEWER)
     def stats(self, deployment: Name) -> DeploymentStats:
