@@ -82,7 +82,12 @@ def test_a_model_that_is_not_there_is_not_deployed(brought, platform, missing):
     [({"models": []}, "at least one"), ({"models": ["boxes"], "weights": [1, 2]}, "one for each"),
      ({"models": ["boxes"], "serving": {"max_batch": 65}}, "max_batch"),
      ({"models": ["boxes"], "serving": {"options": {"thread": 1}}}, "threads"),
-     ({"models": ["boxes", "other"]}, "same class names")],
+     ({"models": ["boxes", "other"]}, "same class names"),
+     ({"models": ["boxes@1", "boxes@2"], "weights": [1, 0]}, "weights.1: 0.0"),
+     ({"models": ["boxes@1", "boxes@2"], "weights": [1, 1e308]}, "at most 1000"),
+     ({"models": ["boxes@1", "boxes@2"], "weights": [-1, 1]}, "weights.0"),
+     ({"models": ["boxes@3", "boxes"]}, "boxes@3 is there twice"),
+     ({"models": ["boxes"] * 17}, "at most 16")],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(brought, platform, make_onnx, said, word):
     onnx = brought.blobs.put(make_onnx(answer(), file="o.onnx").read_bytes())
@@ -90,6 +95,13 @@ def test_settings_that_cannot_be_are_refused(brought, platform, make_onnx, said,
     with pytest.raises(Invalid) as error:
         platform.deployments.create(name="door", **said)
     assert word in str(error.value)
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_a_weight_that_is_no_number_is_refused(brought, served, word):
+    said = {"name": "door", "models": ["boxes@1", "boxes@2"], "weights": [1, word]}
+    response = served.post("/v1/deployments", json=said)
+    assert (response.status_code, response.json()["detail"][:9]) == (422, "weights.1")
 
 
 def test_an_ensemble_fuses_its_models(brought, platform):

@@ -31,6 +31,9 @@ from viseon.schema import (
     digest_of,
 )
 
+_MOST_MODELS = 16
+_MOST_WEIGHT = 1000.0
+
 ModelRef = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}(@[a-z0-9][a-z0-9-]{0,62})?$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -187,8 +190,11 @@ class Deployments:
         weights: tuple[float, ...],
         serving: Serving,
     ) -> Ready:
+        if len(refs) > _MOST_MODELS:
+            raise Invalid(f"models: {len(refs)} of them", fix=f"pass at most {_MOST_MODELS}")
         models = tuple(find_model(records, ref) for ref in refs)
-        _check(models, weights)
+        _check(models)
+        _check_weights(weights, len(models))
         digests = tuple(model.digest for model in models)
         said = {
             "digests": list(digests),
@@ -209,17 +215,15 @@ class Deployments:
         return Ready(noun, models, self._blobs, self._workspace)
 
 
-def _check(models: Sequence[Model], weights: Sequence[float]) -> None:
+def _check(models: Sequence[Model]) -> None:
     """An ensemble needs detectors that know the same classes."""
     if not models:
         raise Invalid("models: none given", fix="pass at least one, such as vehicles@7")
     _check_blocked(models)
-    if weights and len(weights) != len(models):
-        raise Invalid(f"weights: {len(weights)} for {len(models)} models", fix="give one for each")
-    if any(weight <= 0 for weight in weights):
-        raise Invalid("weights: must be above 0", fix="leave a model out instead")
     first = models[0]
-    for model in models[1:]:
+    for place, model in enumerate(models):
+        if model.digest in {other.digest for other in models[:place]}:
+            raise Invalid(f"models: {model.ref} is there twice", fix="give it a weight instead")
         if model.signature.classes != first.signature.classes:
             raise Invalid(
                 f"models: {model.ref} and {first.ref} have different classes",
@@ -227,6 +231,18 @@ def _check(models: Sequence[Model], weights: Sequence[float]) -> None:
             )
     if len(models) > 1 and any(m.signature.task is not Task.DETECT for m in models):
         raise Invalid("models: only detectors can be an ensemble", fix="deploy one model")
+
+
+def _check_weights(weights: Sequence[float], models: int) -> None:
+    """One for each model, of a size that averages of scores survive."""
+    if weights and len(weights) != models:
+        raise Invalid(f"weights: {len(weights)} for {models} models", fix="give one for each")
+    for place, weight in enumerate(weights):
+        if not 0 < weight <= _MOST_WEIGHT:  # also what is no number
+            raise Invalid(
+                f"weights.{place}: {weight} is not above 0 and at most {_MOST_WEIGHT:.0f}",
+                fix="only their ratio counts; leave a model out that should not count",
+            )
 
 
 def _check_blocked(models: Sequence[Model]) -> None:
