@@ -31,9 +31,9 @@ class Settings(Noun):
     jobs: Literal["process", "inline"] = "process"
     fetch_hosts: str = ""
     """Hosts, separated by commas, from which predictions may fetch pictures; empty means none."""
-    models_mb: float = 4096
+    models_mb: float = Field(default=4096, gt=0, allow_inf_nan=False)
     """Memory that deployed models may take before idle ones are unloaded."""
-    pictures_mb: float = Field(default=1024, gt=0)
+    pictures_mb: float = Field(default=1024, gt=0, allow_inf_nan=False)
     """Memory that the pictures of all predictions may take; more are refused."""
 
     @classmethod

@@ -20,3 +20,10 @@ def test_what_is_given_counts_more_than_the_environment(tmp_path):
 def test_a_setting_that_cannot_be_is_named():
     with pytest.raises(Invalid, match="setting auth"):
         Settings.read({"VISEON_AUTH": "perhaps"})
+
+
+@pytest.mark.parametrize("name", ["models_mb", "pictures_mb"])
+@pytest.mark.parametrize("value", ["-5", "0", "nan", "inf", "much"])
+def test_memory_that_cannot_be_is_refused(name, value):
+    with pytest.raises(Invalid, match=f"setting {name}"):
+        Settings.read({f"VISEON_{name.upper()}": value})
