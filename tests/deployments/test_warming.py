@@ -16,11 +16,16 @@ class Deployments:
     def __init__(self, names, broken=None):
         self.names, self.broken, self.warmed = names, dict(broken or {}), []
         self.server = SimpleNamespace(full=False)
+        self.gone = set()
 
     def find(self, *, cursor, limit):
         left = [n for n in self.names if n > cursor]
         items = tuple(SimpleNamespace(name=n) for n in left[:1])
         return Page.model_construct(items=items, next=left[0] if len(left) > 1 else None)
+
+    def get(self, name):
+        if name in self.gone:
+            raise NotFound("no such deployment")
 
     def warm(self, name, patience_s):
         if name in self.broken:
@@ -59,7 +64,10 @@ def test_every_deployment_of_every_workspace_is_loaded(run):
     assert (one.warmed, two.warmed, warmer.failed) == (["a", "b", "c"], ["a"], {})
 
 
-@pytest.mark.parametrize("error", [Failed("broken"), Busy("is being loaded"), RuntimeError("bug")])
+@pytest.mark.parametrize(
+    "error",
+    [Failed("broken"), Busy("is being loaded"), RuntimeError("bug"), NotFound("no blob 12ab")],
+)
 def test_one_that_cannot_be_loaded_keeps_nobody_waiting_and_is_tried_again(run, error):
     service = Deployments(["a", "b", "c"], {"b": error})
     warmer = run(lambda: {"north": service}, again_s=0.01)
@@ -74,6 +82,7 @@ def test_one_that_cannot_be_loaded_keeps_nobody_waiting_and_is_tried_again(run, 
 
 def test_one_that_is_removed_is_forgotten(run):
     service = Deployments(["a", "b"], {"a": Failed("x"), "b": NotFound("gone meanwhile")})
+    service.gone = {"b"}
     warmer = run(lambda: {"default": service}, again_s=0.01)
     until(lambda: not warmer.missing)
     assert set(warmer.failed) == {"a"}

@@ -95,6 +95,16 @@ def test_a_deployment_that_cannot_be_loaded_is_counted_and_nobody_waits(
     assert http.get("/v2/models/door/ready").json() == {"name": "door", "ready": True}
 
 
+def test_a_deployment_whose_file_is_missing_is_counted(http, run, warmer, house, local, box_model):
+    made = deploy(local, box_model)
+    house.model_server.close()
+    local.blobs.delete(local.models.get(made.models[0]).onnx)
+    run()
+    assert wait(http)["failed"] == 1
+    assert http.get("/v2/models/door/ready").status_code == 503
+    assert "door" in warmer.failed
+
+
 def test_it_is_not_ready_while_the_store_does_not_answer(house, monkeypatch):
     with TestClient(create_app(house)) as http:
         assert ready(http)["status"] == "ready"

@@ -77,13 +77,23 @@ class Warmer:
     def _load(self, service: Deployments, name: str, key: str) -> None:
         with ThreadPoolExecutor(1) as thread:
             error = thread.submit(service.warm, name, self._patience_s).exception()
-        if error is None or isinstance(error, NotFound):
+        # Not found may also be its model, or the model's file: only without itself is all well.
+        gone = isinstance(error, NotFound) and not _is_there(service, name)
+        if error is None or gone:
             self.failed.pop(key, None)
             return
         if key not in self.failed:
             log.warning("deployment.failed", extra={"deployment": key}, exc_info=error)
         known = isinstance(error, ViseonError)
         self.failed[key] = str(error) if known else "a bug; see the server's log"
+
+
+def _is_there(service: Deployments, name: str) -> bool:
+    try:
+        service.get(name)
+    except NotFound:
+        return False
+    return True
 
 
 def _named(workspace: str, service: Deployments) -> list[tuple[str, str]]:
