@@ -75,6 +75,21 @@ def test_the_one_unused_longest_goes_when_memory_is_short(pool, memory):
     assert set(pool.loaded()) == {"a", "c", "d"}
 
 
+def test_a_model_that_is_loaded_again_counts_as_much_as_it_ever_took(pool, memory):
+    use(pool, memory, "a-1")
+    pool.retire("a-1")
+
+    def again():  # the allocator had kept the memory
+        memory.made.append(Engine())
+        return memory.made[-1]
+
+    for key, known_mb in (("a-1", 100), ("a-2", 100), ("b", 30)):
+        with pool.lease(key, again, least_mb=30):
+            pass
+        assert pool.loaded()[key][1] == known_mb
+    assert pool.memory_mb == 230
+
+
 def test_a_model_in_use_is_never_unloaded(pool, memory):
     with ExitStack() as stack:
         held = [stack.enter_context(pool.lease(key, memory.load)) for key in "abc"]

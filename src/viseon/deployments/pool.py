@@ -39,22 +39,30 @@ class Pool:
         self._places: OrderedDict[str, _Place] = OrderedDict()
         self._owners: dict[str, frozenset[str]] = {}
         """Deployment to the engines it asks, as it last said."""
+        self._measured: dict[str, float] = {}
+        """The most memory that an engine was seen to take; without what follows `-` in its key."""
         self._lock = threading.Lock()
         self._loading = threading.Lock()
 
     @contextmanager
     def lease(
-        self, key: str, load: Callable[[], Engine], *, patience_s: float | None = None
+        self,
+        key: str,
+        load: Callable[[], Engine],
+        *,
+        patience_s: float | None = None,
+        least_mb: float = 1.0,
     ) -> Iterator[Engine]:
         """The engine of that key for as long as the block runs; it is not unloaded meanwhile.
 
+        It counts as `least_mb` at least, whatever the process seems to have grown by.
         Raises Busy where the memory is taken by models in use, or when loading takes longer than
         `patience_s` (it goes on), and whatever `load` raises.
         """
         place, mine = self._enter(key)
         try:
             if mine:
-                self._start(key, place, load)
+                self._start(key, place, load, least_mb)
             try:
                 engine = place.loaded.result(patience_s)
             except TimeoutError:
@@ -128,20 +136,23 @@ class Pool:
         if over and place.engine is not None:
             place.engine.drain()
 
-    def _start(self, key: str, place: _Place, load: Callable[[], Engine]) -> None:
+    def _start(self, key: str, place: _Place, load: Callable[[], Engine], least_mb: float) -> None:
         """Load in a thread of its own: who asked first may give up first."""
         place.users += 1  # the loading itself; nobody else can have seen 0
         executor = ThreadPoolExecutor(1, thread_name_prefix="viseon-load")
-        work = executor.submit(self._load, key, place, load)
+        work = executor.submit(self._load, key, place, load, least_mb)
         work.add_done_callback(partial(self._arrived, key, place))
         executor.shutdown(wait=False)
 
-    def _load(self, key: str, place: _Place, load: Callable[[], Engine]) -> Engine:
+    def _load(self, key: str, place: _Place, load: Callable[[], Engine], least_mb: float) -> Engine:
         with self._loading:
             self._make_room(key)
             before = self._resident_mb()
             engine = load()
-            place.memory_mb = max(self._resident_mb() - before, 1.0)
+            grown, model = self._resident_mb() - before, key.partition("-")[0]
+            # The allocator keeps what was freed: what is loaded again hardly makes us grow.
+            place.memory_mb = max(grown, least_mb, self._measured.get(model, 0.0))
+            self._measured[model] = place.memory_mb
         return engine
 
     def _arrived(self, key: str, place: _Place, work: Future[Engine]) -> None:

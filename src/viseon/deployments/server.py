@@ -201,7 +201,8 @@ class ModelServer:
         serving = ready.deployment.serving
         key = engine_key(model.digest, serving)
         load = partial(self._load, ready.blobs, model, effective(serving))
-        with self._pool.lease(key, load, patience_s=patience_s) as engine:
+        size_mb = max(model.size / (1 << 20), 1.0)
+        with self._pool.lease(key, load, patience_s=patience_s, least_mb=size_mb) as engine:
             yield engine
 
     @property
