@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from viseon.deployments.batching import Batcher, Plan, Policy, Waiting, plan
-from viseon.schema import Busy
+from viseon.schema import Busy, Failed
 
 times = st.floats(0, 10, allow_nan=False)
 queues = st.lists(st.tuples(times, st.floats(0, 5)), max_size=40).map(
@@ -205,6 +205,69 @@ def test_draining_finishes_what_was_accepted_and_takes_nothing_more():
     assert [f.result(0).result for f in futures] == list(range(10))
     with pytest.raises(Busy, match="unloaded"):
         batcher.submit([1], deadline=soon())
+
+
+@pytest.fixture
+def busy():
+    """A batcher in a run that lasts until told, and what waits behind it."""
+    gate, started = threading.Event(), threading.Event()
+
+    def run(items):
+        started.set()
+        gate.wait(5)
+        return items
+
+    batcher = Batcher(run, Policy(max_batch=1, max_wait_s=0))
+    running = batcher.submit([0], deadline=soon(60))
+    started.wait(5)
+    yield batcher, running[0], batcher.submit([1, 2, 3], deadline=soon(60)), gate
+    gate.set()
+    batcher.drain()
+
+
+def test_leaving_refuses_what_waits_at_once_and_finishes_what_runs(busy):
+    batcher, running, waiting, gate = busy
+    batcher.leave()
+    for future in waiting:
+        with pytest.raises(Busy, match="the server is leaving") as error:
+            future.result(0)
+        assert (error.value.fix, error.value.retry_s) == ("send the request again", 1)
+    with pytest.raises(Busy, match="the server is leaving"):
+        batcher.submit([4], deadline=soon())
+    assert not running.done()
+    gate.set()
+    assert running.result(5).result == 0
+    batcher.drain(timeout_s=5)
+    assert not any(thread.is_alive() for thread in batcher._threads)
+
+
+def test_leaving_while_it_is_drained_refuses_what_waits(busy):
+    batcher, running, waiting, gate = busy
+    batcher.drain(timeout_s=0.01)
+    batcher.leave()
+    assert all(isinstance(future.exception(0), Busy) for future in waiting)
+    gate.set()
+    assert running.result(5).result == 0
+
+
+def test_when_the_interpreter_ends_nobody_waits_for_ever(monkeypatch):
+    class Ended(ThreadPoolExecutor):
+        def submit(self, *_):
+            raise RuntimeError("cannot schedule new futures after shutdown")
+
+    monkeypatch.setattr("viseon.deployments.batching.ThreadPoolExecutor", Ended)
+    batcher = Batcher(lambda items: items, Policy(max_batch=2, max_wait_s=0.05))
+    for future in batcher.submit([1, 2, 3], deadline=soon()):
+        with pytest.raises(Busy, match="leaving"):
+            future.result(5)
+
+
+def test_a_run_that_forgets_an_item_fails_all_of_its_batch():
+    batcher = Batcher(lambda items: items[1:], Policy(max_batch=2, max_wait_s=0.5))
+    for future in batcher.submit([1, 2], deadline=soon()):
+        with pytest.raises(Failed, match="1 answers to 2"):
+            future.result(5)
+    batcher.drain()
 
 
 def test_many_threads_get_their_own_answers():

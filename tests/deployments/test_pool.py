@@ -12,7 +12,10 @@ from viseon.schema import Busy, Failed
 
 class Engine:
     def __init__(self):
-        self.drained = False
+        self.drained = self.left = False
+
+    def leave(self):
+        self.left = True
 
     def drain(self):
         self.drained = True
@@ -123,6 +126,38 @@ def test_what_another_owner_asks_is_kept_and_what_nobody_asks_goes(pool, memory)
     assert (shared.drained, new.drained) == (True, False)
     pool.disown("north/door", ("new",))
     assert new.drained
+
+
+def test_leaving_reaches_also_what_is_retired_and_in_use(pool, memory):
+    with pool.lease("a", memory.load) as old:
+        pool.retire("a")
+        with pool.lease("b", memory.load) as other:
+            pool.leave()
+            assert (old.left, other.left, old.drained) == (True, True, False)
+    assert old.drained
+    with pytest.raises(Busy, match="leaving"):
+        use(pool, memory, "b")
+    pool.close()
+    assert other.drained
+
+
+def test_leaving_refuses_those_who_wait_for_a_model_to_load(pool, memory):
+    go, begun = threading.Event(), threading.Event()
+
+    def slow():
+        begun.set()
+        go.wait(5)
+        return memory.load()
+
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(use_broken, pool, slow)
+        begun.wait(5)
+        pool.leave()
+        assert isinstance(waiting.exception(5), Busy)
+    assert not memory.made
+    go.set()
+    while not memory.made or not memory.made[0].drained:
+        threading.Event().wait(0.005)
 
 
 def test_a_model_that_fails_to_load_leaves_no_trace(pool, memory):

@@ -8,8 +8,10 @@ import time
 import cv2
 import httpx
 import numpy as np
+import onnx
 import psutil
 import pytest
+from onnx import helper, numpy_helper
 
 import viseon
 
@@ -103,3 +105,65 @@ def test_what_was_accepted_is_answered_when_the_server_is_asked_to_leave(serving
         answers = asyncio.run(ask(int(url.rpartition(":")[2]), process))
         assert process.wait(20) == 0
     assert answers == [b"HTTP/1.1 200 OK\r\n"] * 11
+
+
+@pytest.fixture
+def slow_model(box_model, tmp_path):
+    """The same boxes, after four products of large matrices of zeros."""
+    model, size = onnx.load(box_model), 3000
+    graph = model.graph
+    graph.initializer.append(numpy_helper.from_array(np.array([size, size]), "large"))
+    graph.node[-1].input[1] = "work4"
+    work = [
+        helper.make_node("Squeeze", ["none"], ["nil"]),
+        helper.make_node("Expand", ["nil", "large"], ["matrix0"]),
+    ]
+    for i in range(4):
+        work.append(helper.make_node("MatMul", [f"matrix{i}", "matrix0"], [f"matrix{i + 1}"]))
+    work.append(helper.make_node("ReduceMax", ["matrix4"], ["work4"], keepdims=0))
+    last = graph.node.pop()
+    graph.node.extend([*work, last])
+    path = tmp_path / "slow.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_who_cannot_be_answered_before_the_server_leaves_is_told_so(
+    serving, home, slow_model, picture
+):
+    platform = viseon.open(home)
+    platform.models.add(name="slow", onnx=platform.blobs.add(slow_model), classes=("bar",))
+    platform.deployments.create(name="door", models=("slow",))
+
+    async def ask(port, process):
+        head = "POST /v1/deployments/door/predict?timeout_ms=600000 HTTP/1.1"
+        length = f"Host: 127.0.0.1:{port}\r\nContent-Length: {len(picture)}"
+        ends = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CLIENTS)]
+        for _, writer in ends:
+            writer.write(f"{head}\r\n{length}\r\n\r\n".encode() + picture)
+            await writer.drain()
+        await ends[0][0].readuntil(b"\r\n\r\n")  # the first is answered, so the rest is inside
+        process.send_signal(signal.SIGTERM)
+        left = time.monotonic()
+        answers = [await reader.read() for reader, _ in ends[1:]]
+        for _, writer in ends:
+            writer.close()
+        return answers, left
+
+    with serving() as (url, process):
+        for _ in range(2):
+            httpx.post(f"{url}/v1/deployments/door/predict?timeout_ms=60000", content=picture,
+                       trust_env=False, timeout=60)  # fmt: skip
+        answers, left = asyncio.run(ask(int(url.rpartition(":")[2]), process))
+        ended = process.wait(60)
+        took = time.monotonic() - left
+        said = process.stderr.read()
+    assert ended == 0
+    refused = [answer.decode().lower() for answer in answers if b" 503 " in answer[:20]]
+    assert {int(answer.split()[1]) for answer in answers} <= {200, 503}
+    assert len(refused) > CLIENTS / 4
+    assert all("the server is leaving" in r and "retry-after: 1" in r for r in refused)
+    assert "Traceback" not in said
+    assert took < 30  # the grace, a run or two, and what a busy machine adds

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -49,8 +50,11 @@ def server(clock):
 def ask(server, clock):
     """Sends a body in pieces through the door to an application; gives what was sent back."""
 
-    def run(app, pieces=(b"x",), *, path=PATH, query=b"", gap_s=0.0):
+    def run(app, pieces=(b"x",), *, path=PATH, query=b"", gap_s=0.0, is_leaving=False):
         sent, left = [], list(pieces)
+        leaving = threading.Event()
+        if is_leaving:
+            leaving.set()
 
         async def receive():
             clock[0] += gap_s
@@ -63,6 +67,7 @@ def ask(server, clock):
         connection = {
             "type": "http", "method": "POST", "path": path, "query_string": query,
             "headers": [], "state": {"scope": LOCAL},
+            "app": SimpleNamespace(state=SimpleNamespace(leaving=leaving)),
         }  # fmt: skip
         front = SimpleNamespace(model_server=server)
         asyncio.run(Admission(app, front, clock=lambda: clock[0])(connection, receive, send))
@@ -103,6 +108,24 @@ def test_an_answer_after_the_deadline_is_a_refusal_whatever_the_route_says(
     assert "deadline is over" in json.loads(body)["message"]
     assert server.gate.caution > 1
     assert server.replaced
+
+
+async def cancelled(connection, receive, send):
+    """What becomes of a request that takes longer than the server stays."""
+    asyncio.current_task().cancel()
+    await asyncio.sleep(1)
+
+
+def test_who_is_cut_off_because_the_server_leaves_is_told_so(ask, server):
+    status, headers, body, _ = ask(cancelled, is_leaving=True)
+    assert (status, headers["retry-after"]) == (503, "1")
+    assert json.loads(body)["message"] == "the server is leaving"
+    assert server.gate.inside == server.room.taken_bytes == 0
+
+
+def test_who_is_cut_off_for_another_reason_is_not_answered(ask):
+    with pytest.raises(asyncio.CancelledError):
+        ask(cancelled)
 
 
 def test_time_spent_sending_the_body_counts(ask, clock):

@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from math import ceil
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from viseon.rest.oip_grpc import GrpcServer
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+_GRACE_S = 5
+"""For what was accepted, when it is time to leave."""
+_REFUSE_S = 4.0
+"""After this much of it, predictions that wait are refused, while there is time to say so."""
+_LONGEST_RUN_S = 60.0
 
 
 def run_server(
@@ -45,7 +52,7 @@ def run_server(
         app,
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=_GRACE_S,
         ws="websockets-sansio",
     )
     heart = Heart(house.tick, every_s=1.0)
@@ -60,7 +67,7 @@ def run_server(
     signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     try:
         beside = None if grpc_port is None else (app, host, grpc_port)
-        _Server(config, app.state.leaving, beside).run(sockets=[listener])
+        _Server(config, app.state.leaving, house, beside).run(sockets=[listener])
     finally:
         stop.set()
         heart.stop()
@@ -75,11 +82,12 @@ class _Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         leaving: threading.Event,
+        house: House,
         beside: tuple[FastAPI, str, int] | None,
     ) -> None:
         """`beside` is what to serve over gRPC as well, and where."""
         super().__init__(config)
-        self._leaving, self._beside = leaving, beside
+        self._leaving, self._house, self._beside = leaving, house, beside
         self._grpc: GrpcServer | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -96,11 +104,20 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Both finish what they accepted."""
-        if self._grpc is not None:
-            await asyncio.gather(self._grpc.stop(), super().shutdown(sockets))
-        else:
-            await super().shutdown(sockets)
+        """Both finish what they accepted, but predictions whose turn is far away are refused."""
+        models = self._house.model_server
+        # A run cannot be interrupted, so whoever is in one is answered.
+        run_s = ceil(min(models.longest_run_s, _LONGEST_RUN_S))
+        self.config.timeout_graceful_shutdown = _GRACE_S + run_s
+        refusing = asyncio.get_running_loop().call_later(_REFUSE_S, models.depart)
+        try:
+            if self._grpc is not None:
+                await asyncio.gather(self._grpc.stop(), super().shutdown(sockets))
+            else:
+                await super().shutdown(sockets)
+        finally:
+            refusing.cancel()
+            models.depart()  # a thread that still waits would keep the process
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal asks to leave."""

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from viseon.schema import Busy
+from viseon.schema import Busy, Failed
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -75,6 +75,11 @@ class Ran(Generic[R]):
     """When its run began, by the batcher's clock."""
 
 
+def leaving() -> Busy:
+    """What those are told whose turn will not come any more in this process."""
+    return Busy("the server is leaving", fix="send the request again")
+
+
 class Batcher(Generic[T, R]):
     """Runs items together in threads of its own. `submit` never blocks: it accepts or says why
     not.
@@ -94,7 +99,7 @@ class Batcher(Generic[T, R]):
         self._clock = clock
         self._queue: deque[tuple[Waiting, T, Future[Ran[R]]]] = deque()
         self._changed = threading.Condition()
-        self._state: Literal["open", "draining"] = "open"
+        self._state: Literal["open", "draining", "leaving"] = "open"
         self._over_at: list[float | None] = [None] * runs
         """When each run will be over, as far as is known; None where there is none."""
         self._run_s = 0.0
@@ -109,6 +114,11 @@ class Batcher(Generic[T, R]):
     def waiting(self) -> int:
         """Items that have not begun."""
         return len(self._queue)
+
+    @property
+    def run_s(self) -> float:
+        """How long a run takes, from how long they took; 0 before the first."""
+        return self._run_s
 
     def submit(self, items: Sequence[T], *, deadline: float) -> list[Future[Ran[R]]]:
         """All of a request's items, or none. Raises Busy with the reason."""
@@ -144,7 +154,17 @@ class Batcher(Generic[T, R]):
             if threading.current_thread() is not thread:
                 thread.join(timeout_s)
 
+    def leave(self) -> None:
+        """Accept nothing more and refuse what waits; what runs is finished. Waits for nothing."""
+        with self._changed:
+            self._state = "leaving"
+            while self._queue:
+                self._queue.popleft()[2].set_exception(leaving())
+            self._changed.notify_all()
+
     def _admit(self, count: int, now: float, deadline: float) -> None:
+        if self._state == "leaving":
+            raise leaving()
         if self._state != "open":
             raise Busy("this model is being unloaded", fix="send the request again")
         if len(self._queue) + count > self._policy.capacity:
@@ -170,7 +190,13 @@ class Batcher(Generic[T, R]):
         with ThreadPoolExecutor(1, thread_name_prefix=f"viseon-run-{place}") as model:
             while (batch := self._next(place)) is not None:
                 started = self._clock()
-                job = model.submit(self._run, [item for _, item, _ in batch])
+                try:
+                    job = model.submit(self._results, [item for _, item, _ in batch])
+                except RuntimeError:  # the interpreter ends, and with it all executors
+                    for _, _, future in batch:
+                        future.set_exception(leaving())
+                    self.leave()
+                    continue
                 error = job.exception()
                 if error is not None:
                     for _, _, future in batch:
@@ -182,6 +208,12 @@ class Batcher(Generic[T, R]):
                     future.set_result(
                         Ran(result, started - waited.arrived, took, len(batch), started)
                     )
+
+    def _results(self, items: list[T]) -> Sequence[R]:
+        results = self._run(items)
+        if len(results) != len(items):
+            raise Failed(f"the model gave {len(results)} answers to {len(items)} questions")
+        return results
 
     def _learn(self, took: float) -> None:
         known = self._run_s

@@ -163,6 +163,15 @@ class Engine:
         """What the graph takes for a picture, and what it gives, in the signature's order."""
         return self._detector.tensors()
 
+    @property
+    def run_s(self) -> float:
+        """How long a run of the model takes; 0 before the first."""
+        return self._batcher.run_s
+
+    def leave(self) -> None:
+        """Refuse what has not begun, at once; `drain` has to follow."""
+        self._batcher.leave()
+
     def drain(self) -> None:
         """Finish what was accepted and free the model."""
         self._batcher.drain()

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from viseon.deployments.batching import leaving
 from viseon.deployments.engine import Engine
 from viseon.schema import Busy
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Place:
     """One engine's place in the pool."""
 
@@ -41,6 +42,10 @@ class Pool:
         """Deployment to the engines it asks, as it last said."""
         self._measured: dict[str, float] = {}
         """The most memory that an engine was seen to take; without what follows `-` in its key."""
+        self._going: list[_Place] = []
+        """Retired, and still in use."""
+        self.leaving = False
+        """Whether nobody is given an engine any more."""
         self._lock = threading.Lock()
         self._loading = threading.Lock()
 
@@ -79,6 +84,8 @@ class Pool:
                 return
             place.retired = True
             idle = place.users == 0
+            if not idle:
+                self._going.append(place)
         if idle and place.engine is not None:
             place.engine.drain()
 
@@ -96,6 +103,26 @@ class Pool:
         for key in keys:
             if key not in wanted:
                 self.retire(key)
+
+    def leave(self) -> None:
+        """Give no engine to anybody any more, and refuse whoever waits for one or in one.
+
+        What runs is finished, and `close` has to follow. Waits for nothing.
+        """
+        with self._lock:
+            self.leaving = True
+            places = [*self._places.values(), *self._going]
+            for place in places:
+                if not place.loaded.done():
+                    place.loaded.set_exception(leaving())
+        for place in places:
+            if place.engine is not None:
+                place.engine.leave()
+
+    @property
+    def longest_run_s(self) -> float:
+        """How long the slowest model takes for a run, as far as is known."""
+        return max((engine.run_s for engine, _ in self.loaded().values()), default=0.0)
 
     def close(self) -> None:
         """Finish everything that was accepted, then unload all."""
@@ -121,6 +148,8 @@ class Pool:
 
     def _enter(self, key: str) -> tuple[_Place, bool]:
         with self._lock:
+            if self.leaving:
+                raise leaving()
             place = self._places.get(key)
             mine = place is None
             if place is None:
@@ -133,6 +162,8 @@ class Pool:
         with self._lock:
             place.users -= 1
             over = place.retired and place.users == 0
+            if over:
+                self._going.remove(place)
         if over and place.engine is not None:
             place.engine.drain()
 
@@ -157,13 +188,16 @@ class Pool:
 
     def _arrived(self, key: str, place: _Place, work: Future[Engine]) -> None:
         error = work.exception()
-        if error is None:
-            place.loaded.set_result(work.result())
-        else:
-            with self._lock:
-                if self._places.get(key) is place:
-                    del self._places[key]
-            place.loaded.set_exception(error)
+        with self._lock:
+            if error is not None and self._places.get(key) is place:
+                del self._places[key]
+            refused = place.loaded.done()  # all who waited for it were, when we began to leave
+            if error is None and not refused:
+                place.loaded.set_result(work.result())
+            elif not refused:
+                place.loaded.set_exception(error)
+        if error is None and refused:
+            work.result().drain()
         self._leave(place)
 
     def _make_room(self, newcomer: str) -> None:

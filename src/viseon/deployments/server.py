@@ -13,7 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from viseon.deployments.answer import objects
-from viseon.deployments.batching import Ran
+from viseon.deployments.batching import Ran, leaving
 from viseon.deployments.engine import (
     Engine,
     Spent,
@@ -113,6 +113,7 @@ class ModelServer:
 
         Raises Busy. A deployment that was never asked has no door yet: everybody may enter.
         """
+        self._stay()
         gate = self._gates.get(key)
         if gate is None or ticket.gate is not None:
             return
@@ -149,6 +150,7 @@ class ModelServer:
         ):
             begun = self._clock()
             with self._cores:
+                self._stay()
                 ticket.check(self._clock())
                 frames = [self.images.decode(picture) for picture in pictures]
             decode_s = (self._clock() - begun) / max(len(frames), 1)
@@ -255,9 +257,22 @@ class ModelServer:
         }
         return prometheus(dict(self._meters), gauges)
 
+    @property
+    def longest_run_s(self) -> float:
+        """How long the slowest of the loaded models takes for a run, as far as is known."""
+        return self._pool.longest_run_s
+
+    def depart(self) -> None:
+        """Refuse what comes from now on and what has not begun; what runs is answered."""
+        self._pool.leave()
+
     def close(self) -> None:
         """Finish what was accepted and unload everything."""
         self._pool.close()
+
+    def _stay(self) -> None:
+        if self._pool.leaving:
+            raise leaving()
 
     def _gate(self, ready: Ready) -> Gate:
         serving = ready.deployment.serving

@@ -67,6 +67,12 @@ class Admission:
         end = _End(ticket, connection, send, self._clock)
         try:
             await self._app(connection, body, end)
+        except asyncio.CancelledError:
+            # The time to leave is over. Unless it has an answer already, it is told so.
+            if end.begun or not connection["app"].state.leaving.is_set():
+                raise
+            error = Busy("the server is leaving", fix="send the request again")
+            await problem(error)(connection, receive, end)
         finally:
             body.close()
             server.leave(ticket, end.outcome, replaced=end.replaced)
@@ -120,13 +126,14 @@ class _End:
     ) -> None:
         self._ticket, self._connection, self._send = ticket, connection, send
         self._clock = clock
-        self.replaced = False
+        self.begun = self.replaced = False
         self.outcome: Outcome = "failed"
 
     async def __call__(self, message: Message) -> None:
         if self.replaced:
             return
         if message["type"] == "http.response.start":
+            self.begun = True
             status = message["status"]
             self.outcome = {200: "answered", 503: "late"}.get(status, "failed")  # type: ignore[assignment]
             try:
