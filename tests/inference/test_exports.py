@@ -12,8 +12,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from viseon.adapters.exporters.precision import tail
 from viseon.models import Overrides
+from viseon.models.export import verdict
+from viseon.models.service import Bounds
 from viseon.plugins import find
-from viseon.schema import Conflict, Failed, NotFound, Unavailable
+from viseon.schema import Conflict, Failed, Measured, NotFound, Parity, Unavailable
 
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
 
@@ -104,7 +106,10 @@ def test_a_variant_becomes_a_model_with_its_table(shop, exporter):
         assert any(i.data_type == TensorProto.FLOAT16 for i in graph.initializer)
 
 
-def test_a_variant_that_sees_other_things_may_not_be_deployed(shop, monkeypatch, network):
+@pytest.fixture
+def saboteur(monkeypatch):
+    """Lets `int8` swap the classes without looking at a picture."""
+
     class Saboteur:
         suffix = ".onnx"
 
@@ -128,12 +133,118 @@ def test_a_variant_that_sees_other_things_may_not_be_deployed(shop, monkeypatch,
     monkeypatch.setattr(
         "viseon.models.service.find_plugin", lambda k, n: Found() if k == "exporter" else real(k, n)
     )
-    told = shop.models.export("colours@1", exporter="int8", data="shop@1").wait().result
+
+
+def labelled(shop, name, *class_names, most=9):
+    """A version of the shop's pictures, in all of which people saw these classes."""
+    shop.datasets.create(name=name, classes=class_names)
+    objects = [{"class_name": c, "box": [0, 0, 32, 32], "id": c} for c in class_names]
+    rows = [
+        {"filename": s.filename, "digest": s.digest, "width": 32, "height": 32,
+         "annotation": {"objects": objects}}
+        for s in shop.datasets.samples("shop").items[:most]
+    ]  # fmt: skip
+    shop.datasets.add(name, rows=shop.blobs.put("\n".join(map(json.dumps, rows)).encode()))
+    shop.datasets.commit(name, message="labels")
+    return f"{name}@1"
+
+
+def export(shop, data, **more):
+    return shop.models.export("colours@1", exporter="int8", data=data, **more).wait().result
+
+
+def test_a_variant_that_sees_other_things_may_not_be_deployed(shop, saboteur):
+    told = export(shop, "shop@1")
     assert not told["deployable"]
     assert "more than the 0.020 allowed" in told["reason"]
     assert told["parity"]["offences"][0]["image"].endswith(".png")
     with pytest.raises(Conflict, match="may not be deployed"):
         shop.deployments.create(name="door", models=[told["model"]])
+
+
+@pytest.mark.parametrize("class_names", [("purple", "mauve"), ()])
+def test_where_there_is_nothing_to_find_only_parity_lets_a_variant_pass(
+    shop, saboteur, class_names
+):
+    told = export(shop, labelled(shop, "odd", *class_names))
+    assert [row["map50_95"] for row in told["table"]] == [-1, -1]
+    assert not told["deployable"], told["reason"]
+    assert "mAP is undefined" in told["reason"]
+    assert "first difference" in told["reason"]
+    stranger = "knows none of the labels' classes (mauve, purple), it knows red, green, blue"
+    assert (stranger in told["reason"]) == bool(class_names)
+    variant = shop.models.get(told["model"])
+    assert (variant.blocked, variant.metrics) == (told["reason"], {})
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_parity_passes_a_variant_whose_map_is_undefined_and_says_so(shop):
+    told = export(shop, labelled(shop, "odd", "purple"))
+    assert told["parity"]["passed"]
+    assert told["deployable"]
+    assert "mAP is undefined" in told["reason"]
+
+
+@pytest.mark.parametrize("found", [-1.0, float("nan")])
+def test_engines_that_both_see_nothing_prove_nothing(found):
+    row = Measured(variant="one", size=1, ms=1, map50=found, map50_95=found)
+    blind = Parity(passed=True, images=3, compared=0, worst_iou=1, worst_score_diff=0)
+    good, reason = verdict((row, row), blind, max_map_drop=1)
+    assert not good
+    assert "nothing was measured" in reason
+    seen = row.model_copy(update={"map50_95": 0.5})
+    assert verdict((seen, seen), blind, max_map_drop=0)[0]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_int8_from_one_picture_says_how_little_it_proves(shop):
+    told = export(shop, labelled(shop, "lonely", "red", most=1))
+    assert "calibrated with only 1 picture: this proves little" in told["reason"]
+
+
+def test_the_newest_verdict_counts_for_a_variant_that_is_exported_again(shop, saboteur):
+    lax, strict = Bounds(max_map_drop=1.0), Bounds(max_map_drop=0.02)
+    for bounds in (lax, strict, lax):
+        told = export(shop, "shop@1", bounds=bounds)
+        assert told["model"] == "colours@2"
+        assert told["deployable"] == (bounds is lax)
+        blocked = shop.models.get("colours@2").blocked
+        assert blocked == ("" if bounds is lax else told["reason"])
+    data = labelled(shop, "motley", *COLOURS)
+    export(shop, data, bounds=lax)
+    variant = shop.models.get("colours@2")
+    assert variant.metrics["map50"] != 0.0
+    # Bringing the file by hand is no verdict.
+    export(shop, "shop@1", bounds=strict)
+    signature = shop.models.get("colours@1").signature
+    plain = Overrides(mean=(), std=(), resize="stretch")
+    again = shop.models.add(
+        name="colours", onnx=variant.onnx, classes=signature.classes, overrides=plain
+    )
+    assert again.blocked == shop.models.get("colours@2").blocked != ""
+
+
+def test_an_export_that_changes_nothing_does_not_judge_the_original(shop, monkeypatch):
+    class Idle:
+        suffix = ".onnx"
+
+        def missing(self):
+            return ""
+
+        def export(self, path, workdir, pictures):
+            return path
+
+    class Found:
+        def make(self, options):
+            return Idle()
+
+    real = find
+    monkeypatch.setattr(
+        "viseon.models.service.find_plugin", lambda k, n: Found() if k == "exporter" else real(k, n)
+    )
+    before = shop.models.get("colours@1")
+    assert export(shop, "shop@1")["model"] == "colours@1"
+    assert shop.models.get("colours@1") == before
 
 
 def test_exporters_say_what_is_missing(local, tmp_path):

@@ -23,6 +23,8 @@ from viseon.vision.metrics import coco_ap
 _TOLERANCE = 0.01
 _MAP_SCORE = 0.01
 _TIMED = 30
+_FEW = 8
+"""Below this many calibration pictures the ranges that INT8 learns are chance."""
 
 
 class Bench:
@@ -70,6 +72,24 @@ class Bench:
         found = self.found(reference, score=self.signature.score)
         return found, "the original's detections: the pictures have no labels"
 
+    def notes(self, exporter: str) -> tuple[str, ...]:
+        """What a person should know before trusting the comparison."""
+        notes = []
+        if strangers := self._golden.strangers:
+            classes = self.signature.classes
+            notes.append(
+                f"the model knows none of the labels' classes ({_some(strangers)}), it knows "
+                f"{_some(classes)}: rename the labels' classes, or pass data labelled with the "
+                "model's"
+            )
+        used = len(self._golden.calibration)
+        if exporter == "int8" and used < _FEW:
+            notes.append(
+                f"calibrated with only {used} picture{'s' if used > 1 else ''}: this proves "
+                f"little, pass data with {_FEW} or more"
+            )
+        return tuple(notes)
+
     def calibration(self, detector: Detector) -> Iterator[dict[str, NDArray[Any]]]:
         """The pictures to calibrate with, as the graph takes them."""
         return (detector.inputs([detector.prepare(o.pixels)]) for o in self._golden.calibration)
@@ -86,13 +106,33 @@ class Bench:
         return median(took)
 
 
-def verdict(table: Sequence[Measured], parity: Parity, *, max_map_drop: float) -> tuple[bool, str]:
-    """Whether the second row may replace the first, and why."""
+def verdict(
+    table: Sequence[Measured], parity: Parity, *, max_map_drop: float, notes: Sequence[str] = ()
+) -> tuple[bool, str]:
+    """Whether the second row may replace the first, and why; `notes` are told with it."""
+    good, reason = _verdict(table, parity, max_map_drop)
+    return good, "; ".join((reason, *notes))
+
+
+def _verdict(table: Sequence[Measured], parity: Parity, max_map_drop: float) -> tuple[bool, str]:
     before, after = table
-    drop = before.map50_95 - after.map50_95
+    defined = _defined(before) and _defined(after)
+    if not defined and not parity.compared:
+        # Engines that both see nothing agree: a ruined variant would pass, too.
+        return False, (
+            f"nothing was measured: neither sees anything in the {parity.images} pictures, and "
+            "they have no label to find; pass data whose pictures show what the model knows"
+        )
     if parity.passed:
-        return True, f"it sees the same in all {parity.images} pictures"
+        alone = "" if defined else "; that alone speaks for it, mAP is undefined without truth"
+        return True, f"it sees the same in all {parity.images} pictures{alone}"
     first = parity.offences[0]
+    if not defined:
+        return False, (
+            "mAP is undefined, since there is nothing to find in the pictures, so only a variant "
+            f"that sees the same may pass; first difference: {first.image} {first.reason}"
+        )
+    drop = before.map50_95 - after.map50_95
     if drop <= max_map_drop:
         return True, (
             f"mAP50-95 {after.map50_95:.3f} after {before.map50_95:.3f}: a drop of {drop:.3f}, "
@@ -102,6 +142,15 @@ def verdict(table: Sequence[Measured], parity: Parity, *, max_map_drop: float) -
         f"mAP50-95 falls from {before.map50_95:.3f} to {after.map50_95:.3f}, more than the "
         f"{max_map_drop:.3f} allowed; first difference: {first.image} {first.reason}"
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+
+
+def _defined(measured: Measured) -> bool:
+    """Whether there was anything to find: COCO's mAP is -1 without truth."""
+    return measured.map50_95 >= 0  # not so for NaN
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +163,14 @@ class Variant:
     table: tuple[Measured, ...]
     parity: Parity
     truth: str
+    notes: tuple[str, ...] = ()
+    """What makes the comparison worth less than it looks."""
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What the variant scores; empty where there was nothing to find."""
+        after = self.table[1]
+        return {"map50": after.map50, "map50_95": after.map50_95} if _defined(after) else {}
 
 
 def export_and_measure(
@@ -135,4 +192,5 @@ def export_and_measure(
         data = made.read_bytes()
     reference.close()
     candidate.close()
-    return Variant(data, exporter.suffix == ".onnx", (before, after), parity, kind)
+    is_model, table = exporter.suffix == ".onnx", (before, after)
+    return Variant(data, is_model, table, parity, kind, bench.notes(name))

@@ -18,6 +18,8 @@ class Golden:
     name: str
     pixels: Pixels
     truth: Detections | None
+    unknown: tuple[str, ...] = ()
+    """Classes that people saw in it and the model does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,13 @@ class GoldenSet:
     def labelled(self) -> bool:
         """Whether every measured picture has labels."""
         return all(one.truth is not None for one in self.measured)
+
+    @property
+    def strangers(self) -> tuple[str, ...]:
+        """The labels' classes, where the model knows not one of them."""
+        if any(one.truth is not None and len(one.truth) for one in self.measured):
+            return ()
+        return tuple(sorted({name for one in self.measured for name in one.unknown}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +75,7 @@ def golden_set(
         digests = {s.annotation for s in samples if s.annotation}
         labels = records.samples.annotations(digests) if digests else {}
         return tuple(
-            Golden(
-                s.filename,
-                pictures.open(s),
-                _truth(labels[s.annotation], classes) if s.annotation else None,
-            )
+            _golden(s, pictures.open(s), labels[s.annotation] if s.annotation else None, classes)
             for s in samples
         )
 
@@ -92,10 +97,16 @@ def find_version(records: Records, ref: str) -> Version:
     return matching[0]
 
 
-def _truth(annotation: Annotation, classes: tuple[str, ...]) -> Detections:
+def _golden(
+    sample: Sample, pixels: Pixels, labels: Annotation | None, classes: tuple[str, ...]
+) -> Golden:
     """Objects of classes that the model does not know cannot be expected of it."""
-    known = [thing for thing in annotation.objects if thing.class_name in classes]
-    return Detections(
+    if labels is None:
+        return Golden(sample.filename, pixels, None)
+    known = [thing for thing in labels.objects if thing.class_name in classes]
+    truth = Detections(
         np.array([thing.box for thing in known], np.float32).reshape(-1, 4),
         class_id=np.array([classes.index(thing.class_name) for thing in known], np.int64),
     )
+    named = {thing.class_name for thing in labels.objects}
+    return Golden(sample.filename, pixels, truth, tuple(sorted(named.difference(classes))))

@@ -1,7 +1,7 @@
 """Models: bring one, find it, tag it, ask why it is used as it is."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -217,30 +217,23 @@ class Models:
 
     def _kept(self, model: Model, exporter: str, result: Variant, bounds: Bounds) -> Exported:
         """Store what was made: as a model of its own, or as a file of the original."""
-        good, reason = verdict(result.table, result.parity, max_map_drop=bounds.max_map_drop)
+        good, reason = verdict(
+            result.table, result.parity, max_map_drop=bounds.max_map_drop, notes=result.notes
+        )
         digest = self._blobs.put(result.data)
         ref = None
         with self._catalog.transaction() as records:
             if result.is_model:
-                draft = model.model_copy(
-                    update={
-                        "onnx": digest,
-                        "size": len(result.data),
-                        "parent": model.digest,
-                        "blocked": "" if good else reason,
-                        "tags": (),
-                        "artefacts": {},
-                        "metrics": {
-                            "map50": result.table[1].map50,
-                            "map50_95": result.table[1].map50_95,
-                        },
-                        "created": self._now(),
-                    }
-                )
-                ref = register(records, draft).ref
+                judged = {"blocked": "" if good else reason, "metrics": result.metrics}
+                made = {"onnx": digest, "size": len(result.data), "created": self._now()}
+                ref = _variant(records, model, made, judged).ref
             else:
                 current = find_model(records, model.ref)
-                files = {**current.artefacts, exporter: digest} if good else current.artefacts
+                files = dict(current.artefacts)
+                if good:
+                    files[exporter] = digest
+                elif files.get(exporter) == digest:
+                    del files[exporter]  # the very file that passed before
                 _put(records, current.model_copy(update={"artefacts": files}))
         return Exported(
             exporter=exporter,
@@ -269,3 +262,17 @@ class Models:
 
 def _put(records: Records, model: Model) -> None:
     records.put(model_key(model.name, model.number), model)
+
+
+def _variant(
+    records: Records, model: Model, made: Mapping[str, Any], judged: Mapping[str, Any]
+) -> Model:
+    """Register what was made of `model`; one that is known gets the newest judgement."""
+    fresh = {"parent": model.digest, "tags": (), "artefacts": {}}
+    known = register(records, model.model_copy(update={**fresh, **made, **judged}))
+    if known.digest == model.digest:
+        return known  # the exporter changed nothing: this is the original, which nobody judges
+    newest = known.model_copy(update=judged)
+    if newest != known:
+        _put(records, newest)
+    return newest
