@@ -1,9 +1,13 @@
 """The Open Inference Protocol, spoken by hand and by Triton's own client."""
 
+import http.server
+import json
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import uvicorn
@@ -12,7 +16,7 @@ from viseon.adapters.images.raw import RawImages
 from viseon.models import load
 from viseon.plugins import find
 from viseon.rest import create_app
-from viseon.schema import Invalid, NotFound, Unavailable
+from viseon.schema import Failed, Invalid, NotFound, Unavailable
 
 TENSOR = np.random.default_rng(0).random((2, 3, 64, 64)).astype(np.float32)
 ROWS = np.random.default_rng(1).random((84, 8)).astype(np.float32)
@@ -100,14 +104,14 @@ def url(house):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("binary", [True, False])
 def test_triton_s_client_works_as_it_is(deployed, url, binary):
-    http = pytest.importorskip("tritonclient.http")
-    client = http.InferenceServerClient(url)
+    triton = pytest.importorskip("tritonclient.http")
+    client = triton.InferenceServerClient(url)
     assert client.is_server_live()
     assert client.is_model_ready("door")
     assert client.get_model_metadata("door")["name"] == "door"
-    tensor = http.InferInput("images", TENSOR.shape, "FP32")
+    tensor = triton.InferInput("images", TENSOR.shape, "FP32")
     tensor.set_data_from_numpy(TENSOR, binary_data=binary)
-    wanted = http.InferRequestedOutput("output", binary_data=binary)
+    wanted = triton.InferRequestedOutput("output", binary_data=binary)
     result = client.infer("door", [tensor], outputs=[wanted], request_id="9")
     np.testing.assert_array_equal(result.as_numpy("output")[0], ROWS)
     assert result.get_response()["id"] == "9"
@@ -138,3 +142,79 @@ def test_a_server_that_is_gone_or_has_no_such_model_says_so(url):
         find("backend", "triton").make({"url": url, "model": "ghost"}, Path("unused.onnx"))
     with pytest.raises(Unavailable, match="does not answer"):
         find("backend", "triton").make({"url": "127.0.0.1:9", "model": "door"}, Path("unused.onnx"))
+
+
+@pytest.fixture
+def babbler():
+    """A web server that answers everything with what it is told to."""
+    told = {"status": 200, "body": b"<html>hello</html>"}
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, body = told["status"], told["body"]
+            if self.command == "GET" and "model" in told:
+                status, body = 200, told["model"]
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_address[1]}", told
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_deployment_asks_another_server_from_many_threads(deployed, url):
+    pytest.importorskip("tritonclient.http")
+    served = {"backend": "triton", "options": {"url": url, "model": "door"}, "max_batch": 1}
+    deployed.deployments.create(name="far", models=["boxes"], serving=served)
+    images = [
+        deployed.blobs.put(cv2.imencode(".png", np.full((40, 60, 3), n, np.uint8))[1].tobytes())
+        for n in range(8)
+    ]
+
+    def seen(name):
+        with ThreadPoolExecutor(8) as pool:
+            asked = pool.map(lambda i: deployed.deployments.predict(name, images=[i]), images * 3)
+            return [told.objects for (told,) in asked]
+
+    assert seen("far") == seen("door")
+    deployed.deployments.remove("far")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_goes_wrong_on_the_way_has_an_error_of_its_own(babbler):
+    pytest.importorskip("tritonclient.http")
+    url, told = babbler
+    plugin, nowhere = find("backend", "triton"), Path("unused.onnx")
+    given = {"url": url, "model": "door"}
+    with pytest.raises(Failed, match="not the Open Inference Protocol"):
+        plugin.make(given, nowhere)
+    for wrong in ("http://box:8000", "box:port"):
+        with pytest.raises(Invalid, match="url"):
+            plugin.make(given | {"url": wrong}, nowhere)
+    tensor = {"name": "x", "datatype": "FP32", "shape": [-1]}
+    told["model"] = json.dumps({"inputs": [tensor], "outputs": [tensor | {"name": "y"}]}).encode()
+    backend = plugin.make(given, nowhere)
+    sent = {"x": np.zeros(1, np.float32)}
+    with pytest.raises(Failed, match="not the Open Inference Protocol"):
+        backend.run(sent)
+    told["body"] = b'{"outputs": []}'
+    with pytest.raises(Failed, match="without the output 'y'"):
+        backend.run(sent)
+    for status, kind in ((400, Invalid), (401, Failed), (500, Failed), (503, Unavailable)):
+        told.update(status=status, body=b'{"error": "because"}')
+        with pytest.raises(kind, match="refused: because"):
+            backend.run(sent)
+    backend.close()
