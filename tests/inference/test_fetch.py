@@ -1,7 +1,12 @@
 """Addresses in requests must not become a way inside."""
 
 import http.server
+import shutil
+import socket
+import ssl
+import subprocess
 import threading
+import time
 
 import pytest
 
@@ -92,3 +97,77 @@ def test_a_host_that_is_gone_is_unavailable():
     )
     with pytest.raises(Unavailable):
         fetcher.get("http://good.example:9/a.jpg")
+
+
+@pytest.mark.parametrize("slow", ["headers", "body"])
+def test_a_host_that_drips_is_given_up_at_the_end_of_the_time(slow):
+    """Each byte comes within the timeout; all together never do."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    done = threading.Event()
+
+    def drip():
+        peer, _ = listener.accept()
+        with peer:
+            peer.recv(65536)
+            peer.sendall(b"HTTP/1.1 200 OK\r\n" + (b"X: " if slow == "headers" else b"\r\n"))
+            while not done.wait(0.1):
+                try:
+                    peer.sendall(b"x")
+                except OSError:
+                    return
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    fetcher = Fetcher(
+        ["good.example"], private=True, resolve=lambda *_: ["127.0.0.1"], timeout_s=0.6
+    )
+    start = time.monotonic()
+    stop = threading.Timer(5, done.set)  # so that a fetcher without an end fails, not hangs
+    stop.start()
+    try:
+        with pytest.raises(Unavailable, match=r"within 0.6 s"):
+            fetcher.get(f"http://good.example:{listener.getsockname()[1]}/a.jpg")
+        assert time.monotonic() - start < 2
+    finally:
+        stop.cancel()
+        done.set()
+        thread.join()
+        listener.close()
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to make a certificate")
+@pytest.mark.filterwarnings("ignore")
+def test_a_certificate_must_be_vouched_for_and_name_the_host(tmp_path, monkeypatch):
+    names = ["-subj", "/CN=good.example", "-addext", "subjectAltName=DNS:good.example"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *names]
+    made += ["-keyout", f"{tmp_path}/key.pem", "-out", f"{tmp_path}/cert.pem", "-days", "2"]
+    subprocess.run(made, check=True, capture_output=True)
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"picture")
+
+        def log_message(self, *_):
+            pass
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    server = http.server.HTTPServer(("127.0.0.1", 0), Page)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    fetcher = Fetcher(["*.example"], private=True, resolve=lambda *_: ["127.0.0.1"])
+    port = server.server_address[1]
+    try:
+        with pytest.raises(Unavailable, match="certificate verify failed"):
+            fetcher.get(f"https://good.example:{port}/a.jpg")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        assert fetcher.get(f"https://good.example:{port}/a.jpg") == b"picture"
+        with pytest.raises(Unavailable, match="certificate verify failed"):
+            fetcher.get(f"https://other.example:{port}/a.jpg")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

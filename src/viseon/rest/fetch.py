@@ -2,9 +2,12 @@
 
 import ipaddress
 import socket
-from collections.abc import Callable, Sequence
+import ssl
+import time
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 
 from viseon.schema import Forbidden, Invalid, TooLarge, Unavailable
@@ -17,6 +20,7 @@ class Fetcher:
 
     The name is resolved once and the connection goes to the address that was checked, so a name
     that changes its mind in between (DNS rebinding) gains nothing. Redirects are not followed.
+    The timeout is for the whole picture, so that a host that drips bytes holds nobody.
     """
 
     def __init__(
@@ -38,10 +42,15 @@ class Fetcher:
     def get(self, url: str) -> bytes:
         """The bytes. Raises Forbidden, Invalid, TooLarge, Unavailable."""
         host, port, target = self._checked(url)
+        deadline = time.monotonic() + self._timeout_s
         address = self._address(host, port)
         try:
-            return self._read(target, host, address, port)
-        except httpx.HTTPError as error:
+            return self._read(target, host, (address, port), deadline)
+        except httpcore.TimeoutException as error:
+            raise Unavailable(
+                f"{host} did not give the picture within {self._timeout_s:g} s"
+            ) from error
+        except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise Unavailable(f"{host} did not give the picture: {error}") from error
 
     def _checked(self, url: str) -> tuple[str, int, httpx.URL]:
@@ -75,26 +84,93 @@ class Fetcher:
             raise Unavailable(f"url: {host} has no address")
         return found[0]
 
-    def _read(self, target: httpx.URL, host: str, address: str, port: int) -> bytes:
-        pinned = target.copy_with(host=address, port=port)
-        headers = {"Host": target.netloc.decode().rpartition("@")[2]}
+    def _read(self, target: httpx.URL, host: str, place: tuple[str, int], deadline: float) -> bytes:
+        pinned = httpcore.URL(
+            scheme=target.raw_scheme,
+            host=place[0].encode(),
+            port=place[1],
+            target=target.raw_path,
+        )
+        headers: dict[bytes | str, bytes | str] = {
+            "Host": target.netloc.decode().rpartition("@")[2],
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "User-Agent": "viseon",
+        }
         with (
-            httpx.Client(timeout=self._timeout_s, follow_redirects=False, trust_env=False) as http,
+            httpcore.ConnectionPool(network_backend=_Hurried(deadline)) as http,
             http.stream(
                 "GET", pinned, headers=headers, extensions={"sni_hostname": host}
             ) as answer,
         ):
-            if answer.status_code != 200:
+            if answer.status != httpx.codes.OK:
                 raise Unavailable(
-                    f"{host} answered {answer.status_code}", fix="redirects are not followed"
+                    f"{host} answered {answer.status}", fix="redirects are not followed"
                 )
             parts, size = [], 0
-            for chunk in answer.iter_bytes():
+            for chunk in answer.iter_stream():
                 size += len(chunk)
                 if size > self._max_bytes:
                     raise TooLarge(f"the picture at {host} has more than {self._max_bytes} bytes")
                 parts.append(chunk)
         return b"".join(parts)
+
+
+class _Hurried(httpcore.NetworkBackend):
+    """Connections whose every wait, from the first packet on, ends at one deadline."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._real = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002  # the deadline knows better
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        left = _left(self._deadline, httpcore.ConnectTimeout)
+        stream = self._real.connect_tcp(host, port, left, local_address, socket_options)
+        return _HurriedStream(stream, self._deadline)
+
+
+class _HurriedStream(httpcore.NetworkStream):
+    def __init__(self, real: httpcore.NetworkStream, deadline: float) -> None:
+        self._real = real
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+        return self._real.read(max_bytes, _left(self._deadline, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+        self._real.write(buffer, _left(self._deadline, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._real.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ARG002
+    ) -> httpcore.NetworkStream:
+        left = _left(self._deadline, httpcore.ConnectTimeout)
+        return _HurriedStream(
+            self._real.start_tls(ssl_context, server_hostname, left), self._deadline
+        )
+
+    def get_extra_info(self, info: str) -> object:
+        return self._real.get_extra_info(info)
+
+
+def _left(deadline: float, late: type[httpcore.TimeoutException]) -> float:
+    """Seconds to the deadline; raises `late` behind it."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise late("the time for the whole picture is over")
+    return left
 
 
 def _resolved(host: str, port: int) -> list[str]:
