@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from viseon.plugins import Kind
+from viseon.plugins import Kind, find, names
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "plugins"
 
@@ -23,3 +23,14 @@ def test_the_documented_plugin_keeps_its_contract(kind):
     for block in blocks:
         exec(compile(block, str(page), "exec"), namespace)
     assert namespace["plugin"].kind == kind
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_every_option_of_a_built_in_plugin_says_what_it_does(kind):
+    """The schema is the YAML reference, the help and the form: a silent option is a riddle."""
+    for name in names(kind):
+        config = find(kind, name).config
+        if config.__module__.startswith("viseon."):
+            fields = config.model_json_schema().get("properties", {})
+            silent = [option for option, schema in fields.items() if "description" not in schema]
+            assert not silent, f"{kind} {name}"

@@ -36,7 +36,7 @@ _TIMED_SPINS = (1, 27)
 """The release from which on the time that threads spin can be set."""
 
 
-class OnnxConfig(Noun):
+class OnnxConfig(Noun, use_attribute_docstrings=True):
     """How ONNX Runtime uses the machine."""
 
     device: Literal["auto", "cpu", "cuda", "tensorrt", "openvino"] = "auto"

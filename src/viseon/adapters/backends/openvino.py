@@ -14,7 +14,7 @@ from viseon.ports import Tensor
 from viseon.schema import Failed, Invalid, NotFound, Noun, Unavailable
 
 
-class OpenVinoConfig(Noun):
+class OpenVinoConfig(Noun, use_attribute_docstrings=True):
     """How OpenVINO uses the machine."""
 
     device: str = "CPU"
@@ -22,6 +22,7 @@ class OpenVinoConfig(Noun):
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     """Threads for one inference; 0 leaves it to OpenVINO."""
     hint: Literal["latency", "throughput"] = "latency"
+    """Answer one picture soonest, or most pictures in a second."""
 
 
 class OpenVinoBackend:

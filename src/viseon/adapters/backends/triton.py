@@ -24,7 +24,7 @@ _PASSING = frozenset({429, 502, 503, 504})
 _HEADER = "Inference-Header-Content-Length"
 
 
-class TritonConfig(Noun):
+class TritonConfig(Noun, use_attribute_docstrings=True):
     """Where the model is served."""
 
     url: str
@@ -32,8 +32,11 @@ class TritonConfig(Noun):
     model: str
     """Its name on that server."""
     version: str = ""
+    """Which of its versions; empty leaves it to the server."""
     timeout_s: float = Field(default=10.0, gt=0)
+    """How long to wait for a connection, and for each part of an answer."""
     tls: bool = False
+    """Speak https."""
 
 
 class TritonBackend:

@@ -16,7 +16,7 @@ from viseon.schema import Failed, Noun, Unavailable
 _LONGEST_S = 3600
 
 
-class OpenVinoConfig(Noun):
+class OpenVinoConfig(Noun, use_attribute_docstrings=True):
     """OpenVINO's intermediate representation."""
 
     half: bool = False
@@ -49,11 +49,13 @@ class OpenVinoExporter:
         return Path(shutil.make_archive(str(workdir / f"{onnx.stem}-openvino"), "zip", folder))
 
 
-class TensorRtConfig(Noun):
+class TensorRtConfig(Noun, use_attribute_docstrings=True):
     """An engine for the GPU of this machine."""
 
     half: bool = True
+    """Allow float16 where it is faster."""
     workspace_mb: int = Field(default=2048, ge=16)
+    """GPU memory that building the engine may take for scratch."""
 
 
 class TensorRtExporter:

@@ -14,7 +14,7 @@ _CHANNEL_OPSET = 13
 _HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
 
-class Int8Config(Noun):
+class Int8Config(Noun, use_attribute_docstrings=True):
     """How numbers become eight bits."""
 
     calibration: Literal["minmax", "entropy", "percentile"] = "minmax"
@@ -71,7 +71,7 @@ class Int8Exporter:
         return target
 
 
-class Fp16Config(Noun):
+class Fp16Config(Noun, use_attribute_docstrings=True):
     """Half precision."""
 
     keep_io: bool = True

@@ -17,12 +17,14 @@ class Config(Noun):
     epochs: int = Field(default=36, ge=1, le=5000, description="Times every picture is seen.")
     batch: int = Field(default=16, ge=1, le=512, description="Pictures per step.")
     lr: float = Field(default=0.004, gt=0, le=1, description="Highest learning rate.")
-    weight_decay: float = Field(default=0.02, ge=0, le=1)
+    weight_decay: float = Field(
+        default=0.02, ge=0, le=1, description="How hard the weights are pulled to zero."
+    )
     warmup_epochs: float = Field(default=1.0, ge=0, description="The rate rises, then falls.")
     input_width: PositiveInt = Field(default=320, le=4096, description="A multiple of 32.")
     input_height: PositiveInt = Field(default=192, le=4096, description="A multiple of 32.")
     channels: int = Field(default=48, ge=8, le=512, description="Width of the head.")
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    seed: int = Field(default=0, ge=0, lt=2**31, description="Of chance: same seed, same run.")
     flip: Share = Field(default=0.5, description="Share of pictures that are mirrored.")
     zoom: tuple[float, float] = Field(
         default=(0.6, 1.3), description="Smallest and largest size of the picture on the input."
