@@ -63,6 +63,8 @@ def run_server(
     streams.start()
     warming.start()
     ready(f"http://{host}:{port}")
+    if house.settings.auth == "open" and house.platform().access.tokens(limit=1).items:
+        typer.echo("open: tokens exist, but nobody is asked for one: VISEON_AUTH=token", err=True)
     # When uvicorn has ended it raises the signal once more: that must not end us before the rest.
     signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     try:
