@@ -409,8 +409,9 @@ def test_copies_of_a_version_with_erased_samples_are_what_they_should_be(
     with pytest.raises(Conflict, match="1 of its samples are erased"):
         bundle(platform, "shop", 1, to=tmp_path / "b.tar")
     assert not (tmp_path / "b.tar").exists()
-    with pytest.raises(Forbidden, match="must not come back"):
+    with pytest.raises(Forbidden, match="must not come back") as caught:
         unbundle(platform, tar, name="again")
+    assert caught.value.message.startswith("the bundle holds what was erased here: file ")
 
 
 def _sha(data):

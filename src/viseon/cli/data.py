@@ -61,8 +61,9 @@ def _add_import(cli: typer.Typer, opened: Opened) -> None:
         bare = [split for split, share in ratios.items() if share and not version.splits.get(split)]
         if bare and version.samples >= len(ratios):
             echo(
-                f"note: nothing is in {' or '.join(bare)}, since what belongs together stays"
-                f" together; see viseon datasets certificate {dataset} {version.number}"
+                f"note: nothing is in {' or '.join(bare)}: what belongs together stays together,"
+                " and splits that an import names are kept;"
+                f" see viseon datasets certificate {dataset} {version.number}"
             )
 
 

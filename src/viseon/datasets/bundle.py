@@ -39,7 +39,16 @@ from viseon.datasets.materialise import CHUNK
 from viseon.datasets.offline import verify_copy
 from viseon.datasets.transfer import Place, Progress
 from viseon.ports import BlobStore
-from viseon.schema import SPLITS, Conflict, Digest, Failed, NotFound, Version, canonical_json
+from viseon.schema import (
+    SPLITS,
+    Conflict,
+    Digest,
+    Failed,
+    Forbidden,
+    NotFound,
+    Version,
+    canonical_json,
+)
 
 AHEAD = 16
 """Files asked for before they are written, so that a far store does not wait between two."""
@@ -229,9 +238,16 @@ def _send(blobs: BlobStore, copy: BundleCopy, say: Progress) -> None:
         batch = lacking[start : start + AT_ONCE]
         with tempfile.TemporaryDirectory(prefix="viseon-unbundle-") as scratch:
             paths = [_unpacked(copy.open(blob_entry(d)), Path(scratch, d)) for d in batch]
-            for digest, stored in zip(batch, blobs.add_many(paths), strict=True):
-                if digest != stored:
-                    raise Failed(f"{blob_entry(digest)} changed while it was read")
+            try:
+                for digest, stored in zip(batch, blobs.add_many(paths), strict=True):
+                    if digest != stored:
+                        raise Failed(f"{blob_entry(digest)} changed while it was read")
+            except Forbidden as error:
+                _, file, which = error.message.partition("file ")  # not where it was unpacked
+                raise Forbidden(
+                    f"the bundle holds what was erased here: {file}{which or error.message}",
+                    fix="bundle it again from a version without that file",
+                ) from error
         done += len(batch)
         say(0.1 + 0.8 * done / len(lacking), "storing")
 
