@@ -131,14 +131,3 @@ def test_the_role_reaches_hand_written_routes(local, served):
     token = local.access.create_token(name="v", role=Role.VIEWER)
     served.headers["Authorization"] = f"Bearer {token.secret}"
     assert served.post("/v1/blobs", content=b"x").status_code == 403
-
-
-def test_whether_a_server_lives_may_be_asked_without_a_token(tmp_path):
-    from fastapi.testclient import TestClient
-
-    house = House(Settings(home=tmp_path, auth="token", jobs="inline"))
-    with TestClient(create_app(house)) as http:
-        for path in ("/v2/health/live", "/v2/health/ready", "/healthz", "/readyz"):
-            assert http.get(path).status_code == 200
-        assert http.get("/v2/models/door").status_code == 401
-    house.close()
