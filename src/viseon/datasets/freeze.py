@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from typing import Protocol
@@ -11,6 +10,7 @@ from viseon.datasets import manifest
 from viseon.datasets.groups import Newcomer, groups
 from viseon.datasets.likeness import Likeness, Look, compared, nearest
 from viseon.datasets.split import Decision, decide
+from viseon.overlap import cores, overlapped
 from viseon.ports import Images, Records
 from viseon.schema import (
     Certificate,
@@ -29,7 +29,8 @@ from viseon.vision.phash import is_blank, perceptual_hash
 MOST_QUARANTINED = 1000
 """How many quarantined files a certificate names."""
 
-_THREADS = 2
+_MOST_THREADS = 4
+"""Each holds a decoded picture."""
 
 
 class Bytes(Protocol):
@@ -65,8 +66,8 @@ def look_at(blobs: Bytes, images: Images, digests: Sequence[Digest]) -> dict[Dig
             return b""
         return b"" if is_blank(hash) else hash.astype("<u8").tobytes()
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return dict(zip(digests, pool.map(look, digests), strict=True))
+    looks = overlapped(look, digests, threads=min(cores(), _MOST_THREADS))
+    return dict(zip(digests, looks, strict=True))
 
 
 def settle(records: Records, dataset: Dataset) -> Decision:

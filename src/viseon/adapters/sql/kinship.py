@@ -56,10 +56,9 @@ class SqlKinship:
             select(sample.c.digest, sample.c.split, look.c.hash)
             .join(look, and_(look.c.workspace == self._workspace, look.c.digest == sample.c.digest))
             .where(_alive(self._id(dataset), version), func.length(look.c.hash) > 0)
-            .distinct()
-            .order_by(sample.c.digest, sample.c.split)
         )
-        return [(bytes(d).hex(), split, bytes(h)) for d, split, h in self._db.execute(query)]
+        found = {(bytes(d), split): bytes(h) for d, split, h in self._db.execute(query)}
+        return [(d.hex(), split, found[d, split]) for d, split in sorted(found)]
 
     def settle(self, dataset: str, homes: Mapping[Home, Split]) -> None:
         if not homes:
