@@ -1,7 +1,7 @@
 """From working area to version: looks, splits, fingerprint, certificate."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Protocol
@@ -96,9 +96,6 @@ def freeze(
     """Write the working area down as the next version."""
     name, number = dataset.name, dataset.head + 1
     parent = version_of(records, name, dataset.head) if dataset.head else None
-    newcomers = (
-        {s.digest for s in records.samples.pending(name)} if dataset.near is not None else set()
-    )
     records.samples.freeze(name, number)
     counts, balance = _moved_on(records, dataset)
     fingerprint = manifest.fingerprint(written(records, dataset, number))
@@ -116,7 +113,7 @@ def freeze(
         created=now(),
         created_by=records.by,
     )
-    certificate = _certificate(records, dataset, version, decision, newcomers)
+    certificate = _certificate(records, dataset, version, decision)
     certificate = certificate.model_copy(update={"balance": balance})
     version = version.model_copy(update={"certificate": certificate.digest})
     records.put(key(name, number), certificate)
@@ -189,14 +186,14 @@ def _some(counts: Counter[str]) -> dict[str, int]:
 
 
 def _certificate(
-    records: Records, dataset: Dataset, version: Version, decision: Decision, fresh: set[Digest]
+    records: Records, dataset: Dataset, version: Version, decision: Decision
 ) -> Certificate:
     whole = sum(dataset.ratios.values())
     count, closest = 0, None
-    if dataset.near is not None:
+    if decision.likeness is not None:
         seen = _grown(records, dataset, version.number, decision.likeness)
         if seen is None:
-            seen = _closest(records, dataset, version.number, fresh)
+            seen = _closest(records, dataset, version.number, decision.likeness.fresh)
         count, closest = seen
     held = sorted(decision.held.items())[:MOST_QUARANTINED]
     return Certificate(
@@ -216,14 +213,14 @@ def _certificate(
 
 
 def _grown(
-    records: Records, dataset: Dataset, number: int, likeness: Likeness | None
+    records: Records, dataset: Dataset, number: int, likeness: Likeness
 ) -> tuple[int, Crossing | None] | None:
     """How many looks there are and the nearest pair, from what the splits were decided by.
 
     None where that does not say it: pictures went away, or another threshold was in force.
     """
     parent = records.seek(Certificate, key(dataset.name, dataset.head)) if dataset.head else None
-    if likeness is None or parent is None or parent.near != dataset.near:
+    if parent is None or parent.near != dataset.near:
         return None
     if version_of(records, dataset.name, dataset.head).erased:
         return None
@@ -266,7 +263,7 @@ def _crossing(left: Sequence[Look], right: Sequence[Look], found: tuple[int, int
 
 
 def _closest(
-    records: Records, dataset: Dataset, number: int, fresh: set[Digest]
+    records: Records, dataset: Dataset, number: int, fresh: Collection[Digest]
 ) -> tuple[int, Crossing | None]:
     """The nearest pair across splits: only newcomers can be nearer than the parent's pair."""
     looks = records.kinship.looks_of(dataset.name, number)
