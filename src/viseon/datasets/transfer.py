@@ -237,7 +237,9 @@ def _unchanged(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        path = Path(os.fsdecode(error.filename or ""))
+        if error.filename is None:  # a full disk, say
+            raise
+        path = Path(os.fsdecode(error.filename))
         if not path.is_relative_to(root):
             raise
         raise Invalid(
