@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from viseon.adapters.blobs.durable import can_sync_everything, sync_everything, sync_folder
-from viseon.adapters.blobs.stage import renewed
+from viseon.adapters.blobs.stage import can_sync_everything, renewed, sync_everything
 from viseon.adapters.blobs.stagers import Stagers
 from viseon.ports import Stored
 from viseon.schema import Busy, Digest, Failed, Invalid, NotFound
@@ -65,18 +64,15 @@ class FileBlobs:
             return
         self._folder(self._root / "tmp", sync=False)
         named: list[Digest] = []
-        shards: set[str] = set()
+        behind = False  # a name may not have reached the disk
         with _explained(), Stagers(self._root) as stagers:
-            for staged in stagers.batches(paths):
-                sync_everything(self._root)  # contents before names
+            for staged, synced in stagers.batches(paths):
+                if behind or not synced:
+                    sync_everything(self._root)  # contents before names
                 yield from named
-                for digest, copy in staged:
-                    if copy:  # of equal files the last one stays
-                        if digest[:2] not in shards:
-                            self._folder(self._root / digest[:2], sync=False)
-                            shards.add(digest[:2])
-                        os.replace(copy, self._name_of(digest))
+                stagers.name(staged)
                 named = [digest for digest, _ in staged]
+                behind = not synced
         sync_everything(self._root)
         yield from named
 
@@ -183,14 +179,14 @@ class FileBlobs:
         target = self._path(digest)
         self._folder(target.parent)
         os.replace(path, target)
-        sync_folder(target.parent)
+        _sync_folder(target.parent)
 
     def _folder(self, path: Path, *, sync: bool = True) -> None:
         if path not in self._shards:
             if not path.is_dir():
                 path.mkdir(parents=True, exist_ok=True)
                 if sync:
-                    sync_folder(path.parent)
+                    _sync_folder(path.parent)
             self._shards.add(path)
 
 
@@ -227,6 +223,15 @@ class _Verified(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def _sync_folder(folder: Path) -> None:
+    """The names in a folder reach the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _damaged(digest: Digest) -> Failed:

@@ -1,15 +1,16 @@
-"""Several processes that stage files for one store."""
+"""Several processes that put files into one store."""
 
 import os
 import secrets
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from viseon.adapters.blobs import stage
 from viseon.schema import Digest
@@ -21,13 +22,22 @@ PAYS = 300
 MOST = 8
 
 Staged = tuple[Digest, str]
-"""A file's digest, and its copy; "" when the store has the bytes already."""
+"""A file's digest, and its copy that has no name yet; "" when the store has the bytes."""
+
+
+class Batch(NamedTuple):
+    """What became of some files."""
+
+    staged: list[Staged]
+    synced: bool
+    """Whether processes put them into the store, and all batches before are on the disk."""
 
 
 class Stagers:
-    """Stages batches of files, with as many processes as there are processors.
+    """Stores batches of files, with as many processes as there are processors.
 
-    What a process cannot do, or a dead one did not do, is done here: here errors can be seen.
+    What a process cannot do, or a dead one did not do, is staged here: here errors can be seen.
+    Whoever asked brings those copies to the disk and names them.
     """
 
     def __init__(self, root: Path) -> None:
@@ -35,23 +45,35 @@ class Stagers:
         self._prefix = f"{secrets.token_hex(8)}-"
         self._here = stage.Stage(self._root, self._prefix)
         self._helpers: list[subprocess.Popen[bytes]] = []
+        self._heard: dict[subprocess.Popen[bytes], bytes] = {}
 
-    def batches(self, paths: Iterable[Path]) -> Iterator[list[Staged]]:
-        """The batches in turn.
+    def batches(self, paths: Iterable[Path]) -> Iterator[Batch]:
+        """What became of the files, batch by batch.
 
-        While one is staged the paths of the next are drawn, and the last one is looked at: whoever
-        finds the paths, whoever stages and whoever names work at the same time.
+        Two batches are under way: while one is brought to the disk the next is staged, the paths of
+        the one after are drawn, and whoever asked looks at the last.
         """
+        under_way: deque[tuple[list[Path], list[list[Path]]]] = deque()
+        for batch in self._drawn(paths):
+            under_way.append((batch, self._ask(batch)))
+            if len(under_way) > 1:
+                yield self._collect(*under_way.popleft())
+        self._ask([])
+        while under_way:
+            yield self._collect(*under_way.popleft())
+
+    def _drawn(self, paths: Iterable[Path]) -> Iterator[list[Path]]:
         rest = iter(paths)
-        batch = list(islice(rest, BATCH))
-        if len(batch) >= PAYS and not self._helpers:
+        batch = list(islice(rest, PAYS))  # a short one: meanwhile everybody else waits
+        if len(batch) >= PAYS:
             self._start()
-        shares = self._ask(batch)
         while batch:
-            following = list(islice(rest, BATCH))
-            staged = self._collect(batch, shares)
-            batch, shares = following, self._ask(following)
-            yield staged
+            yield batch
+            batch = list(islice(rest, BATCH))
+
+    def name(self, staged: Iterable[Staged]) -> None:
+        """Give copies that are on the disk their places."""
+        self._here.name(staged)
 
     def __enter__(self) -> Self:
         return self
@@ -64,9 +86,8 @@ class Stagers:
             with suppress(OSError), helper:
                 helper.kill()
         self._helpers.clear()
-        if error is not None:
-            for copy in Path(self._root, "tmp").glob(f"{self._prefix}*"):
-                copy.unlink(missing_ok=True)
+        for copy in Path(self._root, "tmp").glob(f"{self._prefix}*"):
+            copy.unlink(missing_ok=True)
 
     def _start(self) -> None:
         for _ in range(min(MOST, os.cpu_count() or 1)):
@@ -74,7 +95,10 @@ class Stagers:
             with suppress(OSError):
                 self._helpers.append(
                     subprocess.Popen(  # noqa: S603 - our own program
-                        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                        program,
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        process_group=0,  # no Ctrl-C: whoever started it ends it
                     )
                 )
 
@@ -85,21 +109,26 @@ class Stagers:
         each = -(-len(batch) // len(self._helpers))
         shares = [batch[i * each : (i + 1) * each] for i in range(len(self._helpers))]
         for helper, share in zip(self._helpers, shares, strict=True):
-            if share and helper.stdin:
+            if helper.stdin:
+                paths = b"".join(os.fsencode(path) + b"\0" for path in share)
+                if paths.count(b"\0") != len(share):
+                    raise ValueError("a path holds a NUL character")
                 with suppress(OSError):
-                    helper.stdin.write(b"\0".join(map(os.fsencode, share)) + b"\0\0")
+                    helper.stdin.write(paths + b"\0")
                     helper.stdin.flush()
         return shares
 
-    def _collect(self, batch: list[Path], shares: list[list[Path]]) -> list[Staged]:
+    def _collect(self, batch: list[Path], shares: list[list[Path]]) -> Batch:
         if not self._helpers:
-            return [self._take(path) for path in batch]
+            return Batch([self._take(path) for path in batch], synced=False)
         staged: list[Staged] = []
+        synced = True
         for helper, share in zip(self._helpers, shares, strict=True):
-            answers = self._answers(helper, len(share))
-            for path, (digest, copy) in zip(share, answers, strict=True):
-                staged.append((digest, copy) if digest else self._take(path))
-        return staged
+            digests = self._answers(helper, len(share))
+            synced &= bool(share) and all(digests)
+            for path, digest in zip(share, digests, strict=True):
+                staged.append((digest, "") if digest else self._take(path))
+        return Batch(staged, synced)
 
     def _take(self, path: Path) -> Staged:
         try:
@@ -109,13 +138,21 @@ class Stagers:
                 error.filename = str(path)
             raise
 
-    def _answers(self, helper: subprocess.Popen[bytes], expected: int) -> list[Staged]:
-        heard = b""
+    def _check(self, code: int) -> None:
+        """Whoever died or could not go on is replaced, unless it was the disk that failed."""
+        if code > stage.FAILED:
+            number = code - stage.FAILED
+            raise OSError(number, os.strerror(number), self._root)
+
+    def _answers(self, helper: subprocess.Popen[bytes], expected: int) -> list[Digest]:
+        """A digest for each file of a share; "" for those that are not stored."""
+        heard = self._heard.pop(helper, b"")  # it may be a share ahead
         while heard.count(b"\0") < expected and helper.stdout:
             chunk = os.read(helper.stdout.fileno(), 1 << 20)
             if not chunk:
+                self._check(helper.wait())
                 break
             heard += chunk
-        told = [os.fsdecode(answer).partition(" ") for answer in heard.split(b"\0")[:-1]]
-        answers = [(digest, copy) for digest, _, copy in told]
-        return answers + [("", "")] * (expected - len(answers))
+        *answers, rest = heard.split(b"\0", expected)
+        self._heard[helper] = rest
+        return [answer.decode() for answer in answers] + [""] * (expected - len(answers))
