@@ -164,6 +164,14 @@ def test_links_in_circles_end_and_links_within_bring_the_file_they_name(local, t
     assert names == ["a.png", "deep/b.png", "deep/linked.png"]
 
 
+def test_links_that_lead_nowhere_hide_no_pictures_further_down(local, tmp_path):
+    root = tree(tmp_path / "in", {"deep/a.png": encoded(".png"), "deep/b.png": encoded(".png", 1)})
+    (root / "loop").symlink_to("loop")
+    (root / "gone").symlink_to("nowhere")
+    (root / "deep" / "loop").symlink_to("loop")
+    assert datasets.import_folder(local, root, dataset="shop").added == 2
+
+
 @pytest.mark.parametrize("what", ["disguise", "folder", "labels"])
 def test_a_link_that_leads_out_is_refused_by_name(local, tmp_path, what):
     outside = tree(tmp_path / "private", {"me.png": encoded(".png"), "me.txt": "0 .5 .5 .2 .2"})

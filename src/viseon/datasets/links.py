@@ -33,7 +33,8 @@ def check_links(root: Path) -> int:
                     folders.append(entry.path)
                     continue
                 count += entry.name.lower().endswith(PICTURES)
-                if os.path.exists(entry.path) and not (entry.is_file() or entry.is_dir()):
+                there = not entry.is_symlink() or os.path.exists(entry.path)
+                if there and not (entry.is_file() or entry.is_dir()):
                     raise Invalid(
                         f"{os.path.relpath(entry.path, root)} is a pipe, a socket or a device",
                         fix="remove it; only files can be imported",

@@ -128,15 +128,29 @@ def _known(root: Path, but: str = "") -> dict[str, Format]:
 
 def _labels_nobody_reads(root: Path) -> Path | None:
     """A file that looks like annotations; importing the pictures alone would lose them silently."""
-    found: list[tuple[str, str, str, str]] = []
+    found: list[tuple[str, str]] = []
+    stems: set[str] | None = None
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            stem, suffix = os.path.splitext(name)
-            found.append((folder, name, stem, suffix.lower()))
-    stems = {stem for _, _, stem, suffix in found if suffix in PICTURES}
-    for folder, name, stem, suffix in found:
-        beside = suffix == ".txt" and stem in stems
-        if (beside or suffix in _LABELS or name == "gt.txt") and not name.startswith("."):
+        found += [(folder, n) for n in sorted(files) if n.lower().endswith((".txt", *_LABELS))]
+    for folder, name in found:
+        stem, suffix = os.path.splitext(name)
+        if name.startswith("."):
+            continue
+        if suffix.lower() in _LABELS or name == "gt.txt":
+            return Path(folder, name)
+        if stems is None:
+            stems = _stems(root)
+        if stem in stems:
             return Path(folder, name)
     return None
+
+
+def _stems(root: Path) -> set[str]:
+    """The names of all pictures that are not in hidden folders, without their endings."""
+    stems: set[str] = set()
+    for _, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        split = map(os.path.splitext, files)
+        stems.update(stem for stem, suffix in split if suffix.lower() in PICTURES)
+    return stems

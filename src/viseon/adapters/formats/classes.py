@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from viseon.adapters.formats.pictures import (
+    beside,
     filename,
     inside,
     is_picture,
@@ -30,7 +31,7 @@ class ClassesFormat:
     """The folder below the split is the class of the whole picture; names keep both folders."""
 
     def recognises(self, root: Path) -> bool:
-        if not root.is_dir():
+        if not root.is_dir() or beside(root, lambda _: True):
             return False
         found = False
         for path in walk(root):

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from viseon.adapters.formats.losses import Drops, Says
-from viseon.adapters.formats.pictures import filename, is_picture, measured, pictures, place, walk
+from viseon.adapters.formats.pictures import (
+    beside,
+    each_picture,
+    filename,
+    is_picture,
+    measured,
+    place,
+)
 from viseon.plugins import Plugin
 from viseon.ports import Contents, LabelledFile
 
@@ -23,7 +30,9 @@ class FolderFormat:
         self._drop = config.drop
 
     def recognises(self, root: Path) -> bool:
-        return root.is_dir() and any(is_picture(path) for path in walk(root))
+        if not root.is_dir():
+            return False
+        return beside(root, is_picture) or any(True for _ in each_picture(root))
 
     def read(self, root: Path) -> Contents:
         return Contents(classes=(), files=_files(root))
@@ -40,7 +49,7 @@ class FolderFormat:
 
 
 def _files(root: Path) -> Iterator[LabelledFile]:
-    for path, (width, height) in measured(pictures(root)):
+    for path, (width, height) in measured(each_picture(root)):
         yield LabelledFile(path, filename(path, root), None, width=width, height=height)
 
 

@@ -2,10 +2,11 @@
 
 import io
 import os
+import re
 import shutil
 import struct
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -17,11 +18,18 @@ from viseon.schema import Invalid, NotFound, Split
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
 
 CHUNK = 1 << 16
+LITTLE = 1 << 12
+"""So much of most JPEGs tells their size and where their pixels begin."""
 MOST_BYTES = 64 << 20
 """So far the end of a picture is looked for, when it is not at the end of its file."""
 THREADS = 4
 _SCAN = 0xDA
 """The marker before a JPEG's pixels (ITU-T T.81, B.1.1.3)."""
+
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""The markers before a JPEG's size (B.2.2)."""
+_ASIDE = frozenset({0xC4, 0xCC, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)})
+"""Those before its tables, comments and what programs add (B.2.4)."""
 
 MOST_NAME = 255
 """Bytes of a file's name, without its folders."""
@@ -30,6 +38,8 @@ MOST_PATH = 1024
 
 MOST_PIXELS = 100_000_000
 """A picture that claims more is taken for a decompression bomb."""
+
+_ENDING = re.compile(r"\*\.\w+")
 
 _COMPOSED: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 
@@ -40,9 +50,9 @@ _SPLITS: dict[str, Split] = {
 }  # fmt: skip
 
 
-def is_picture(path: Path) -> bool:
+def is_picture(path: Path | str) -> bool:
     """Whether the name says so."""
-    return path.suffix.lower() in SUFFIXES
+    return _suffix(os.fspath(path)) in SUFFIXES
 
 
 def walk(root: Path, suffix: str = "") -> Iterator[Path]:
@@ -50,27 +60,56 @@ def walk(root: Path, suffix: str = "") -> Iterator[Path]:
 
     Links to folders are not followed.
     """
-    return (folder / n for folder, names in _folders(root) for n in names if n.endswith(suffix))
+    return (folder / name for folder, names in _folders(root, suffix) for name in names)
 
 
 def those(root: Path, *patterns: str) -> list[Path]:
     """The visible files that any of the patterns finds, in name order."""
-    found = {path for pattern in patterns for path in root.glob(pattern)}
+    endings = tuple(p[1:] for p in patterns if _ENDING.fullmatch(p))
+    found = {root / name for name in _names(root) if name.endswith(endings)} if endings else set()
+    for pattern in patterns:
+        if not _ENDING.fullmatch(pattern):
+            found.update(root.glob(pattern))
     return sorted(p for p in found if not p.name.startswith(".") and p.is_file())
+
+
+def _names(folder: Path) -> list[str]:
+    """What is in a folder that can be read; listing it costs far less than matching patterns."""
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
 
 
 def pictures(root: Path) -> list[Path]:
     """Every picture below `root`."""
-    return [folder / n for folder, names in _folders(root) for n in names if _suffix(n) in SUFFIXES]
+    return list(each_picture(root))
 
 
-def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Each visible folder and the visible files in it."""
+def each_picture(root: Path) -> Iterator[Path]:
+    """Every picture below `root`, folder by folder."""
+    for folder, names in _folders(root):
+        yield from (folder / name for name in names if _suffix(name) in SUFFIXES)
+
+
+def beside(root: Path, wanted: Callable[[str], bool]) -> bool:
+    """Whether there is such a visible file in `root` itself: looks no further than needed."""
+    with os.scandir(root) as entries:
+        return any(wanted(e.name) and e.name[0] != "." and not _is_folder(e) for e in entries)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Or a link to one; a link that leads nowhere is none."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+
+
+def _folders(root: Path, suffix: str = "") -> Iterator[tuple[Path, list[str]]]:
+    """Each visible folder and the visible files in it whose names end so."""
     if not root.is_dir():
         raise NotFound(f"there is no folder {root}", fix="check the path")
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
-        yield Path(folder), sorted(f for f in files if not f.startswith("."))
+        yield Path(folder), sorted(f for f in files if f.endswith(suffix) and f[0] != ".")
 
 
 def _suffix(name: str) -> str:
@@ -83,9 +122,13 @@ def measure(path: Path) -> tuple[int, int]:
         handle = os.open(path, os.O_RDONLY)
         try:
             length = os.fstat(handle).st_size
-            head = os.read(handle, CHUNK)
-            width, height = _size(head, path)
-            cut = _cut_short(handle, head, length)
+            head = os.pread(handle, LITTLE, 0)
+            width, height = _everyday_jpeg(handle, head, length)
+            cut = False
+            if not width:
+                head = os.pread(handle, CHUNK, 0)
+                width, height = _size(head, path)
+                cut = _cut_short(handle, head, length)
         finally:
             os.close(handle)
     except (OSError, ValueError, OverflowError, IndexError, struct.error) as error:
@@ -121,12 +164,34 @@ def _size(head: bytes, path: Path) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def _everyday_jpeg(handle: int, head: bytes, length: int) -> tuple[int, int]:
+    """The size of a whole JPEG without surprises, from its first and last bytes; else (0, 0).
+
+    Everything that this does not understand is for those who read all of the file.
+    """
+    at, size = 0, (0, 0)
+    if head[:3] == b"\xff\xd8\xff":
+        at = 2
+    while at and at + 9 < len(head) and head[at] == 0xFF:
+        marker = head[at + 1]
+        if marker == _SCAN:
+            tail = os.pread(handle, 2, max(at + 2, length - 2))
+            return size if tail == b"\xff\xd9" else (0, 0)
+        if marker in _FRAMES and size == (0, 0):
+            height, width = struct.unpack_from(">HH", head, at + 5)
+            size = width, height
+        elif marker not in _ASIDE or head.startswith(b"Exif", at + 4):
+            break
+        at += 2 + (head[at + 2] << 8 | head[at + 3])
+    return 0, 0
+
+
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
     """From the frame header (ITU-T T.81, B.2.2), of pictures that no EXIF could turn."""
     at = 2
     while at + 9 < len(data) and data[at] == 0xFF:
         marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+        if marker in _FRAMES:
             height, width = struct.unpack_from(">HH", data, at + 5)
             return width, height
         if marker == 0xE1 and data.startswith(b"Exif", at + 4):
@@ -165,7 +230,7 @@ def _cut_short(handle: int, head: bytes, length: int) -> bool:
 def filename(path: Path, root: Path) -> str:
     """The name a picture gets in the dataset: its path below `root`, without a folder `images`."""
     text, above = str(path), f"{root}{os.sep}"
-    if text.startswith(above) and ".." not in path.parts:
+    if text.startswith(above) and ".." not in text:
         name = text[len(above) :]  # this is quicker
     else:
         name = os.path.relpath(path, root)
