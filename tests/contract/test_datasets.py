@@ -44,6 +44,24 @@ def test_datasets_are_listed_by_name_in_pages(platform):
     assert rest.next is None
 
 
+@pytest.mark.parametrize("key", ["erased", "er\\u0061sed"])
+def test_nobody_uploads_what_looks_erased(platform, shop, key):
+    given = row(platform, "a.jpg")
+    text = json.dumps(given).replace('"filename"', f'"{key}": true, "filename"')
+    with pytest.raises(Invalid, match="line 1: erased"):
+        platform.datasets.add("shop", rows=platform.blobs.put(text.encode()))
+    assert platform.datasets.samples("shop").items == ()
+
+
+def test_keys_may_be_escaped_as_json_allows(platform, shop):
+    text = json.dumps(row(platform, "a.jpg", annotation={"objects": [box()]}))
+    text = text.replace('"annotation"', '"\\u0061nnotation"').replace("a.jpg", "\\u0061.jpg")
+    platform.datasets.add("shop", rows=platform.blobs.put(text.encode()))
+    (found,) = platform.datasets.samples("shop").items
+    assert found.filename == "a.jpg"
+    assert found.annotation is not None
+
+
 def test_two_datasets_cannot_share_a_name(platform, shop):
     with pytest.raises(Conflict, match="'shop' already exists"):
         platform.datasets.create(name="shop")

@@ -13,6 +13,7 @@ from viseon.schema import Annotation, Dataset, Invalid, NotFound, Row, Sample
 
 BATCH = 1000
 _UPLOAD = b'{"upload":'
+_SPECIAL = (b'"annotation"', b'"erased"', b"\\")
 
 
 def read_rows(
@@ -30,7 +31,7 @@ def read_rows(
         for row in rows:
             _once(row, seen)
             check_fields(row.filename, row.metadata, dataset)
-            if isinstance(row.annotation, Annotation):
+            if isinstance(row, Row) and isinstance(row.annotation, Annotation):
                 check_classes(row.filename, row.annotation, dataset)
         _stored(rows, blobs)
         spelled = [r.annotation for r in rows if isinstance(r.annotation, Annotation)]
@@ -40,14 +41,16 @@ def read_rows(
         yield from map(_sample, rows)
 
 
-def _row(number: int, line: bytes) -> Row:
+def _row(number: int, line: bytes) -> Row | Sample:
+    """A line that says nothing of an annotation, nor could in escapes, is a sample already."""
+    plain = not any(word in line for word in _SPECIAL)
     try:
-        return Row.model_validate_json(line)
+        return (Sample if plain else Row).model_validate_json(line)
     except ValidationError as error:
         raise Invalid.because(error.errors()[0], where=f"rows, line {number}: ") from error
 
 
-def _once(row: Row, seen: dict[str, str]) -> None:
+def _once(row: Row | Sample, seen: dict[str, str]) -> None:
     if row.filename in seen:
         raise Invalid(f"rows: {row.filename!r} is there twice", fix="name each file once")
     seen[row.filename] = row.digest
@@ -67,7 +70,7 @@ def check_classes(filename: str, annotation: Annotation, dataset: Dataset) -> No
             )
 
 
-def _stored(rows: list[Row], blobs: BlobStore) -> None:
+def _stored(rows: list[Row | Sample], blobs: BlobStore) -> None:
     missing = set(blobs.missing(row.digest for row in rows))
     if missing:
         names = [row.filename for row in rows if row.digest in missing]
@@ -78,7 +81,9 @@ def _stored(rows: list[Row], blobs: BlobStore) -> None:
         )
 
 
-def _sample(row: Row) -> Sample:
+def _sample(row: Row | Sample) -> Sample:
+    if isinstance(row, Sample):
+        return row
     digest = row.annotation.digest if isinstance(row.annotation, Annotation) else row.annotation
     return Sample.model_construct(  # a row's fields were checked
         filename=row.filename,

@@ -7,6 +7,7 @@ little. So whoever follows one still tests each row.
 
 import json
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -52,21 +53,34 @@ class Batch:
 def batch_of(rows: Mapping[str, Facts], classes: Mapping[str, Iterable[str]]) -> Batch:
     """From the facts, and the classes that the annotation says, by filename."""
     names = sorted(rows)
-    bits: Bits = {}
+    places: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for at, name in enumerate(names):
-        bit = 1 << at
-        stated = [(key, _stated(codes)) for key, codes in rows[name].items()]
-        stated.append(("@class", [f"t{c}" for c in classes.get(name, ())]))
+        for key, codes in rows[name].items():
+            if isinstance(codes, str):
+                places[key][codes].append(at)
+                continue
+            for code in _stated(codes):
+                places[key][code].append(at)
         if name in classes:
-            stated.append(("@labelled", ["b1"]))
-        for key, said in stated:
-            of_key = bits.setdefault(key, {})
-            for code in said:
-                bound = bound_of(code)
-                of_key[bound] = of_key.get(bound, 0) | bit
+            places["@labelled"]["b1"].append(at)
+            for class_name in classes[name]:
+                places["@class"][f"t{class_name}"].append(at)
+    bits = {key: _bits(of, len(names)) for key, of in places.items()}
     full = (1 << len(names)) - 1
     lacks = {LACK + key: {NO_BOUND: full & ~_any(of)} for key, of in bits.items()}
     return Batch(names, {key: _bucketed(of) for key, of in bits.items()} | lacks)
+
+
+def _bits(places: Mapping[str, Sequence[int]], size: int) -> dict[Bound, int]:
+    """By bound: bit i is set when i is among the places of such a code."""
+    found: dict[Bound, int] = {}
+    for code, ats in places.items():
+        said = bytearray(size // 8 + 1)
+        for at in ats:
+            said[at >> 3] |= 1 << (at & 7)
+        bound = bound_of(code)
+        found[bound] = found.get(bound, 0) | int.from_bytes(said, "little")
+    return found
 
 
 def bound_of(code: str) -> Bound:
@@ -214,9 +228,7 @@ def _bucketed(of_key: dict[Bound, int]) -> dict[Bound, int]:
     return found
 
 
-def _stated(codes: str | list[str]) -> list[str]:
-    if isinstance(codes, str):
-        return [codes]
+def _stated(codes: list[str]) -> list[str]:
     return [*codes, LISTED] if codes else [EMPTY]
 
 
