@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from subprocess import PIPE, Popen
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from viseon.access import Access, authenticate
 from viseon.adapters.blobs.choose import open_blobs
 from viseon.adapters.images.opencv import OpencvImages
 from viseon.adapters.launchers.inline import InlineLauncher
@@ -21,21 +20,12 @@ from viseon.adapters.launchers.process import ProcessLauncher
 from viseon.adapters.probes.host import HostProbe, resident_mb
 from viseon.adapters.sql import Store, open_store
 from viseon.adapters.tracing.otlp import exporting
-from viseon.annotations import Annotations
-from viseon.curation import Curation
-from viseon.datasets import Datasets, VersionBooks, Views, publish
-from viseon.deployments import Deployments, ModelServer, Pool
-from viseon.events import Events
+from viseon.assembly import Assembly
 from viseon.jobs import Dispatcher, JobReport, Jobs, OnceByCatalog, follow, work
-from viseon.models import LoadedModel, Models
-from viseon.models import load as load_model
-from viseon.operation import Binding, Operation, bind, operations, perform
+from viseon.operation import Binding, Operation, operations, perform
 from viseon.platform import SERVICES, Platform
 from viseon.plugins import find as find_plugin
 from viseon.ports import Catalog, EventLog, Launcher, Preview
-from viseon.recipes import Recipes
-from viseon.rest.fetch import Fetcher
-from viseon.runs import Runs
 from viseon.schema import (
     Forbidden,
     Invalid,
@@ -49,17 +39,13 @@ from viseon.schema import (
     Workspace,
 )
 from viseon.settings import Settings
-from viseon.storage import Storage, guarded
-from viseon.streams import (
-    Hub,
-    OnMessage,
-    Parts,
-    Status,
-    Streams,
-    Supervisor,
-    run_stream,
-    serve_child,
-)
+from viseon.storage import guarded
+
+if TYPE_CHECKING:  # at run time each loads when it is first used
+    from viseon.deployments import ModelServer
+    from viseon.models import LoadedModel
+    from viseon.rest.fetch import Fetcher
+    from viseon.streams import Hub, OnMessage, Status, Supervisor
 
 LOCAL = Scope(principal=Principal(name="local", role=Role.ADMIN))
 """Whoever sits at this machine."""
@@ -82,7 +68,6 @@ class House:
         url = settings.database or f"sqlite:///{settings.home / 'viseon.db'}"
         self.store: Store = open_store(url)
         self.probe = HostProbe(settings.home)
-        self._hub = Hub()
         self._blobs = open_blobs(
             settings.blobs,
             settings.home / "blobs",
@@ -94,29 +79,11 @@ class House:
         )
 
     def platform(self, scope: Scope = LOCAL) -> Platform:
-        """Everything, for one principal in one workspace. Cheap."""
+        """Everything, for one principal in one workspace. Cheap: services are made when used."""
         catalog = self.store.catalog(scope)
         blobs = self._blobs(scope.workspace)
-        dispatcher = self._dispatcher(catalog, scope)
-        jobs = Jobs(catalog, scope, self.launcher, self.probe, dispatcher, now)
-        datasets = Datasets(catalog, blobs, now, OpencvImages())
-        platform = Platform(
-            blobs=guarded(blobs, catalog),
-            datasets=datasets,
-            views=Views(catalog, now),
-            annotations=Annotations(catalog, scope, now),
-            curation=Curation(catalog, blobs, OpencvImages(), now),
-            recipes=Recipes(catalog, blobs, OpencvImages(), now, partial(publish, datasets)),
-            runs=Runs(catalog, blobs, OpencvImages(), now),
-            models=Models(catalog, blobs, OpencvImages(), now),
-            deployments=Deployments(
-                catalog, blobs, self.model_server, now, workspace=scope.workspace
-            ),
-            streams=Streams(catalog, now, newest=partial(self._hub.newest, scope.workspace)),
-            events=Events(catalog, self.event_log(scope)),
-            jobs=jobs,
-            storage=Storage(catalog, blobs, now, VersionBooks(), self.uploads(scope)),
-            access=Access(self._registry, catalog, scope, now),
+        jobs = Jobs(
+            catalog, scope, self.launcher, self.probe, self._dispatcher(catalog, scope), now
         )
         binding = Binding(
             scope=scope,
@@ -124,13 +91,26 @@ class House:
             once=OnceByCatalog(catalog, scope, now),
             follow=partial(follow, jobs),
         )
-        for noun in SERVICES:
-            bind(getattr(platform, noun), binding)
-        return platform
+        assembly = Assembly(
+            binding=binding,
+            catalog=catalog,
+            registry=self._registry,
+            blobs=blobs,
+            images=OpencvImages,
+            events=self.event_log(scope),
+            jobs=jobs,
+            hub=lambda: self.hub,
+            model_server=lambda: self.model_server,
+            uploads=self.uploads(scope),
+            now=now,
+        )
+        return Platform(guarded(blobs, catalog), assembly.service)
 
     def admit(self, secret: str, workspace: str | None) -> Scope:
         """Whom a token stands for. Raises Unauthorized or Forbidden."""
         if secret:
+            from viseon.access import authenticate
+
             scope = authenticate(self._registry, secret)
         elif self.settings.auth == "open":
             scope = LOCAL
@@ -150,14 +130,18 @@ class House:
         for name, catalog in self.catalogs().items():
             self._dispatcher(catalog, _system(name)).tick()
 
-    def supervisor(self) -> Supervisor:
+    def supervisor(self) -> "Supervisor":
         """What keeps the streams running that should run, each in a process of its own."""
-        return Supervisor(self.catalogs, self._spawn_stream, self._hub, now)
+        from viseon.streams import Supervisor
 
-    @property
-    def hub(self) -> Hub:
+        return Supervisor(self.catalogs, self._spawn_stream, self.hub, now)
+
+    @cached_property
+    def hub(self) -> "Hub":
         """What the streams of this process's supervisor are saying."""
-        return self._hub
+        from viseon.streams import Hub
+
+        return Hub()
 
     def catalogs(self) -> dict[str, Catalog]:
         """Every workspace's catalog, for those who look after all of them."""
@@ -190,11 +174,13 @@ class House:
         stream: Stream,
         scope: Scope = LOCAL,
         *,
-        on_message: OnMessage = lambda _: None,
+        on_message: "OnMessage" = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
         preview: Preview | None = None,
-    ) -> Status:
+    ) -> "Status":
         """Run a stream in this process until its source ends or `stopped` says so."""
+        from viseon.streams import Parts, run_stream
+
         folder = self.settings.home / "files" / scope.workspace
         folder.mkdir(parents=True, exist_ok=True)
         parts = Parts(
@@ -219,14 +205,18 @@ class House:
         self.store.close()
 
     @cached_property
-    def fetcher(self) -> Fetcher | None:
+    def fetcher(self) -> "Fetcher | None":
         """What may fetch pictures for predictions; None unless hosts are named."""
+        from viseon.rest.fetch import Fetcher
+
         hosts = [host.strip() for host in self.settings.fetch_hosts.split(",") if host.strip()]
         return Fetcher(hosts) if hosts else None
 
     @cached_property
-    def model_server(self) -> ModelServer:
+    def model_server(self) -> "ModelServer":
         """The models that answer predictions in this process."""
+        from viseon.deployments import ModelServer, Pool
+
         pool = Pool(budget_mb=self.settings.models_mb, resident_mb=resident_mb)
         return ModelServer(OpencvImages(), pool, room_mb=self.settings.pictures_mb)
 
@@ -256,8 +246,13 @@ class House:
             )
 
     def _dispatcher(self, catalog: Catalog, scope: Scope) -> Dispatcher:
-        runs = Runs(catalog, self._blobs(scope.workspace), OpencvImages(), now)
-        return Dispatcher(catalog, scope, self.launcher, self.probe, now, runs.abandon)
+        def abandon(job: Job) -> None:
+            from viseon.runs import Runs
+
+            blobs = self._blobs(scope.workspace)
+            Runs(catalog, blobs, OpencvImages(), now).abandon(job)
+
+        return Dispatcher(catalog, scope, self.launcher, self.probe, now, abandon)
 
     def _entered(self, scope: Scope, workspace: str) -> Scope:
         if workspace == scope.workspace:
@@ -289,13 +284,15 @@ def load(
     threads: int | None = None,
     platform: Platform | None = None,
     **corrections: Any,
-) -> LoadedModel:
+) -> "LoadedModel":
     """A model as a function: `model(image)` or `model([image, …])` gives Detections.
 
     `model` is the path of an ONNX file, or a registered model such as `people@3` of `platform`
     (near or far; the local one if left out). `corrections` replace what was inferred of a file:
     `decoder="yolov8"`, `width=640`, `color="bgr"`, …
     """
+    from viseon.models import load as load_model
+
     backend = find_plugin("backend", "onnxruntime")
     options = {} if threads is None else {"threads": threads}
     path = Path(model)
@@ -335,6 +332,8 @@ def run_worker(id: str, scope: Scope) -> Job:
 
 def run_stream_child(workspace: str, stream: str) -> int:
     """What a stream's process does: run it, talking to the supervisor; the exit code."""
+    from viseon.streams import serve_child
+
     house = House(Settings.read())
     scope = _system(workspace)
     try:

@@ -416,7 +416,7 @@ def test_a_report_onto_a_full_disk_is_no_traceback(tmp_path, monkeypatch, capsys
         (disk / "filler").write_bytes(bytes(1 << 20))
         shown = disk / "page.html"
         main = importlib.import_module("viseon.cli.main")
-        monkeypatch.setattr(main, "build_cli", lambda _: lambda **_: shown.write_text("long"))
+        monkeypatch.setattr(main, "build_cli", lambda *_: lambda **_: shown.write_text("long"))
         with pytest.raises(SystemExit) as caught:
             main.main()
     assert caught.value.code == 1

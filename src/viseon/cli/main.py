@@ -4,32 +4,16 @@ import errno
 import gc
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import NoReturn
 
 import typer
 
 from viseon import __version__
-from viseon.cli.data import add_data
-from viseon.cli.deletion import add_deletion
-from viseon.cli.demo import add_demo
-from viseon.cli.deploy import add_deploy
-from viseon.cli.describe import add_describe
-from viseon.cli.find import add_find
-from viseon.cli.health import add_health
-from viseon.cli.history import add_history
-from viseon.cli.labels import add_labels
-from viseon.cli.models import add_models
-from viseon.cli.plumbing import Opened, add_plumbing
-from viseon.cli.recipes import add_derive
-from viseon.cli.serve import add_serve
-from viseon.cli.share import add_share
-from viseon.cli.track import add_track
-from viseon.cli.train import add_train
-from viseon.cli.verify import add_verify
-from viseon.cli.watch import add_events, add_watch
-from viseon.cli.worker import add_worker
-from viseon.client import connect
+from viseon.cli.commands import EVERYTHING, NONE, add_commands
+from viseon.cli.plumbing import Opened
 from viseon.platform import Platform
 from viseon.schema import ViseonError
 
@@ -44,7 +28,9 @@ RARELY = 10_000
 def main() -> NoReturn:
     """Entry point. Our errors become one line on stderr and exit code 1."""
     try:
-        build_cli(open_platform)(standalone_mode=True)
+        with _loading():
+            cli = build_cli(open_platform, _wanted(sys.argv[1:]))
+        cli(standalone_mode=True)
     except ViseonError as error:
         sys.stderr.write(f"Error: {error.message}\n")
         if error.fix:
@@ -69,17 +55,37 @@ def open_platform() -> Platform:
     workspace = os.environ.get("VISEON_WORKSPACE") or None
     if server := os.environ.get("VISEON_SERVER"):
         token = os.environ.get("VISEON_TOKEN", "")
+        with _loading():
+            from viseon.client import connect
         return connect(server, token=token, workspace=workspace)
-    from viseon import app  # the store's libraries load only when used
+    with _loading():
+        from viseon import app  # the store's libraries load only when used
 
-    opened = app.open(workspace=workspace)
-    gc.freeze()  # code stays loaded: looking through it for garbage costs 0.07 s each time
+        opened = app.open(workspace=workspace)
     gc.set_threshold(RARELY)
     return opened
 
 
-def build_cli(opened: Opened) -> typer.Typer:
-    """The commands of a platform."""
+@contextmanager
+def _loading() -> Iterator[None]:
+    """Code stays loaded: looking for garbage in it takes a tenth of the time, now and later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _wanted(arguments: Sequence[str]) -> str:
+    """The command that is asked for; "" for help on all."""
+    if "--version" in arguments[:1]:
+        return NONE
+    return next((a for a in arguments if not a.startswith("-")), EVERYTHING)
+
+
+def build_cli(opened: Opened, name: str = EVERYTHING) -> typer.Typer:
+    """The commands of a platform; `name` leaves only the one that is so called, if any is."""
     cli = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -96,24 +102,5 @@ def build_cli(opened: Opened) -> typer.Typer:
             typer.echo(f"viseon {__version__}")
             raise typer.Exit
 
-    add_data(cli, opened)
-    add_find(cli, opened)
-    add_describe(cli, opened)
-    add_history(cli, opened)
-    add_labels(cli, opened)
-    add_verify(cli, opened)
-    add_share(cli, opened)
-    add_health(cli, opened)
-    add_deletion(cli, opened)
-    add_derive(cli, opened)
-    add_train(cli, opened)
-    add_deploy(cli, opened)
-    add_watch(cli, opened)
-    add_demo(cli)
-    add_track(cli)
-    add_serve(cli)
-    add_worker(cli)
-    groups = add_plumbing(cli, opened)
-    add_models(groups["models"], opened)
-    add_events(groups["events"], opened)
+    add_commands(cli, opened, name)
     return cli

@@ -16,17 +16,15 @@ Opened = Callable[[], Platform]
 """Opens the platform when a command needs it, so that `--help` stays quick."""
 
 
-def add_plumbing(cli: typer.Typer, opened: Opened) -> dict[str, typer.Typer]:
-    """Add every operation; the groups by noun, for porcelain to add to."""
-    groups = {}
-    for noun, kind in SERVICES.items():
-        group = typer.Typer(no_args_is_help=True, help=inspect.getdoc(kind))
-        for op in operations(kind):
-            name = op.name.replace("_", "-")
-            group.command(name, help=op.help)(_command(noun, op, opened))
-        cli.add_typer(group, name=noun, rich_help_panel="Every operation, by noun")
-        groups[noun] = group
-    return groups
+def add_noun(cli: typer.Typer, noun: str, opened: Opened) -> typer.Typer:
+    """Add the operations of a noun; the group, for porcelain to add to."""
+    kind = SERVICES[noun]
+    group = typer.Typer(no_args_is_help=True, help=inspect.getdoc(kind))
+    for op in operations(kind):
+        name = op.name.replace("_", "-")
+        group.command(name, help=op.help)(_command(noun, op, opened))
+    cli.add_typer(group, name=noun, rich_help_panel="Every operation, by noun")
+    return group
 
 
 def _command(noun: str, op: Operation, opened: Opened) -> Callable[..., None]:

@@ -2,14 +2,16 @@
 
 from typing import Any
 
-import yaml
-
 from viseon.schema import Invalid
 
 
 def given_settings(pairs: list[str]) -> dict[str, Any]:
     """As nested values; numbers, booleans and lists as YAML reads them. Raises Invalid."""
     given: dict[str, Any] = {}
+    if not pairs:
+        return given
+    import yaml  # most commands are told nothing
+
     for pair in pairs:
         key, found, value = pair.partition("=")
         if not found:

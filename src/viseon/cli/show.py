@@ -4,10 +4,12 @@ import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import typer
 
-from viseon.streams import Message, Status
+if TYPE_CHECKING:
+    from viseon.streams import Message
 
 WIDTH = 30
 
@@ -65,8 +67,10 @@ class Bar:
         sys.stderr.flush()
 
 
-def draw_status(bar: Bar, message: Message) -> None:
+def draw_status(bar: Bar, message: "Message") -> None:
     """How far a stream is."""
+    from viseon.streams import Status
+
     if isinstance(message, Status):
         done = message.frames / message.total if message.total else 0.0
         bar(done, f"frame {message.frames}, {message.fps:.0f} fps, {message.events} events")

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -31,10 +30,13 @@ def connect(
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     http = http or httpx.Client(base_url=url, headers=headers, timeout=PATIENCE, trust_env=False)
     base = f"/v1/workspaces/{workspace}" if workspace else "/v1"
-    services = {noun: _remote(kind, http, base) for noun, kind in SERVICES.items()}
-    platform = Platform(blobs=HttpBlobs(http, base), **services)
-    for service in services.values():
-        service._follow = partial(follow, platform.jobs)
+
+    def make(noun: str) -> Any:
+        service = _remote(SERVICES[noun], http, base)
+        service._follow = lambda *args, **kwargs: follow(platform.jobs, *args, **kwargs)
+        return service
+
+    platform = Platform(HttpBlobs(http, base), make)
     return platform
 
 

@@ -1,6 +1,7 @@
 """Running models on frames: geometry, preprocessing, the detector, and how models are numbered."""
 
-from viseon.inference.detector import Detector, Prepared
+from typing import TYPE_CHECKING
+
 from viseon.inference.geometry import Placement, place
 from viseon.inference.registry import (
     find_model,
@@ -9,6 +10,10 @@ from viseon.inference.registry import (
     model_key,
     register,
 )
+from viseon.later import later
+
+if TYPE_CHECKING:
+    from viseon.inference.detector import Detector, Prepared
 
 __all__ = [
     "Detector",
@@ -21,3 +26,8 @@ __all__ = [
     "place",
     "register",
 ]
+
+__getattr__ = later(
+    __name__,
+    {"Detector": "viseon.inference.detector", "Prepared": "viseon.inference.detector"},
+)

@@ -7,10 +7,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import JSON as Json
 from sqlalchemy import ColumnElement, Connection, Engine, Table, Text, and_, cast, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from viseon.adapters.sql import audit
-from viseon.adapters.sql.engine import reading, scrub, writing
+from viseon.adapters.sql.engine import reading, scrub, upserting, writing
 from viseon.adapters.sql.history import SqlAdditions, SqlLabelHistory
 from viseon.adapters.sql.kinship import SqlKinship
 from viseon.adapters.sql.remains import SqlRemains
@@ -143,8 +142,7 @@ class SqlRecords:
         if "\\u0000" in body:
             raise Invalid(f"{type(noun).__name__.lower()} {key!r} holds a NUL character")
         row = {"workspace": self._workspace, "kind": type(noun).__name__, "key": key, "body": body}
-        insert = sqlite.insert if self._db.dialect.name == "sqlite" else postgresql.insert
-        statement = insert(noun_table).values(row)
+        statement = upserting(self._db)(noun_table).values(row)
         replace = statement.on_conflict_do_update(
             index_elements=noun_table.primary_key.columns, set_={"body": statement.excluded.body}
         )

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
@@ -32,6 +32,17 @@ def connect(url: str) -> Engine:
     if parsed.get_backend_name() == "postgresql":
         return _postgres(parsed)
     raise Invalid(f"no database of kind {parsed.get_backend_name()!r}", fix=_FORMS)
+
+
+def upserting(connection: Connection) -> Callable[[Table], Any]:
+    """The `insert` of a database, which knows `ON CONFLICT`; of no other anything is loaded."""
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+        return sqlite_insert
+    from sqlalchemy.dialects.postgresql import insert
+
+    return insert
 
 
 _FORMS = "use sqlite:////absolute/path/catalog.db or postgresql://user@host/database"

@@ -5,8 +5,8 @@ from itertools import islice
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from viseon.adapters.sql.engine import upserting
 from viseon.adapters.sql.tables import collection, home, look, sample, tally
 from viseon.ports.kinship import Home
 from viseon.schema import Digest, Split
@@ -24,7 +24,7 @@ class SqlKinship:
         self._db = connection
         self._workspace = workspace
         self._writing = writing
-        self._insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        self._insert = upserting(connection)
 
     def unseen(self, digests: Iterable[Digest]) -> list[Digest]:
         found: list[Digest] = []

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from viseon.adapters.sql.engine import upserting
 from viseon.adapters.sql.tables import annotation, tally
 from viseon.schema import Annotation, Digest, Failed, NotFound, digest_of
 
@@ -17,7 +17,7 @@ class SqlLabels:
     def __init__(self, connection: Connection, workspace: str) -> None:
         self._db = connection
         self._workspace = workspace
-        self._insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        self._insert = upserting(connection)
 
     def put(self, annotations: Sequence[Annotation]) -> None:
         """Store those that are not there yet."""

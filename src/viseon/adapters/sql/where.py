@@ -21,7 +21,6 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from viseon.adapters.sql.facts import code_of, key_of
 from viseon.adapters.sql.tables import annotation, sample, tally
@@ -100,6 +99,8 @@ class Translator:
         if self._sqlite:
             each = func.json_each(sample.c.facts, _path(key)).table_valued("value")
             return select(1).select_from(each).where(each.c.value == code).exists()
+        from sqlalchemy.dialects.postgresql import JSONB
+
         inside = cast(sample.c.facts, JSONB)[key]
         return func.coalesce(func.jsonb_exists(inside, code), false())
 

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from opentelemetry import trace
-
 from viseon.schema import Invalid, Unavailable
 
 _ADDRESSES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -22,8 +20,13 @@ def exporting(environment: Mapping[str, str]) -> Iterator[None]:
     the other variables. Raises Unavailable without the SDK, Invalid for an exporter it has not.
     """
     kind = _wanted(environment)
+    if kind == "none":
+        yield
+        return
+    from opentelemetry import trace
+
     ready = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
-    if kind == "none" or ready:
+    if ready:
         yield
         return
     provider = _provider(kind, environment)
