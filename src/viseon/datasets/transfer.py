@@ -37,6 +37,7 @@ from viseon.schema import (
     canonical_json,
     digest_of,
 )
+from viseon.schema.dataset import plain_members
 
 Options = Mapping[str, Any]
 Progress = Callable[[float, str], None]
@@ -265,18 +266,22 @@ def _checked(
 
 
 def _row(file: LabelledFile, digest: Digest) -> bytes:
-    plain = {
-        "filename": file.filename,
-        "digest": digest,
-        "split": file.split,
-        "width": file.width,
-        "height": file.height,
-    }
     if file.annotation is None and not file.metadata:
-        said = {key: value for key, value in plain.items() if value}
-        return canonical_json(said | {"metadata": {}}) + b"\n"  # reading it costs less than not
+        said = plain_members(
+            file.filename, digest, file.split, file.width, file.height,
+            between='"metadata":{},',  # reading it costs less than not
+        )  # fmt: skip
+        return f"{{{said}}}\n".encode()
     row = Row.model_validate(
-        plain | {"annotation": file.annotation, "metadata": dict(file.metadata)}
+        {
+            "filename": file.filename,
+            "digest": digest,
+            "split": file.split,
+            "width": file.width,
+            "height": file.height,
+            "annotation": file.annotation,
+            "metadata": dict(file.metadata),
+        }
     )
     return canonical_json(row.model_dump(mode="json", exclude_defaults=True)) + b"\n"
 

@@ -5,6 +5,7 @@ import json
 import secrets
 from collections.abc import Callable
 from datetime import datetime
+from json.encoder import encode_basestring as _spelled
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -46,8 +47,17 @@ def canonical_json(value: Any) -> bytes:
 
 
 _CANONICAL = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    sort_keys=True,
+    separators=(",", ":"),
+    ensure_ascii=False,
+    allow_nan=False,
+    check_circular=False,  # what holds itself is a RecursionError; looking for it costs a third
 )
+
+
+def canonical_text(text: str) -> str:
+    """A text as `canonical_json` spells it."""
+    return _spelled(text)
 
 
 def digest_of(data: bytes) -> Digest:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, NonNegativeInt
 
 from viseon.schema.annotation import Annotation
-from viseon.schema.base import Digest, Name, Noun, Time, canonical_json, digest_of
+from viseon.schema.base import Digest, Name, Noun, Time, canonical_json, canonical_text, digest_of
 
 
 class Task(StrEnum):
@@ -147,7 +147,26 @@ class Sample(Noun):
     @property
     def line(self) -> str:
         """Its line of a manifest: canonical JSON of everything that was set."""
+        if not (self.annotation or self.metadata or self.erased):
+            sizes = self.width, self.height
+            return "{" + plain_members(self.filename, self.digest, self.split, *sizes) + "}"
         return canonical_json(self.model_dump(mode="json", exclude_defaults=True)).decode()
+
+
+def plain_members(
+    filename: str, digest: Digest, split: str | None, width: int, height: int, *, between: str = ""
+) -> str:
+    """What canonical JSON says of a sample without labels and metadata: most are.
+
+    It takes a tenth of the time that it takes for any. `between` are members, each followed by a
+    comma, that sort after `height` and before `split`.
+    """
+    said = f'"digest":"{digest}","filename":{canonical_text(filename)},'
+    said += f'"height":{height},' if height else ""
+    said += between
+    said += f'"split":"{split}",' if split else ""
+    said += f'"width":{width},' if width else ""
+    return said[:-1]
 
 
 class Row(Noun):

@@ -21,7 +21,7 @@ CHUNK = 1 << 20
 STALE_S = 24 * 3600
 """A temporary file older than this belongs to a process that died."""
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+_is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
 class FileBlobs:
@@ -87,7 +87,9 @@ class FileBlobs:
         return io.BufferedReader(_Verified(self._raw(digest), digest), CHUNK)
 
     def missing(self, digests: Iterable[Digest]) -> list[Digest]:
-        return [d for d in dict.fromkeys(digests) if d not in self]
+        root = str(self._root)
+        asked = {d: _place(root, d) for d in digests}
+        return [digest for digest, name in asked.items() if not renewed(name)]
 
     def delete(self, digest: Digest) -> None:
         self._path(digest).unlink(missing_ok=True)
@@ -148,10 +150,7 @@ class FileBlobs:
         return Path(self._name_of(digest))
 
     def _name_of(self, digest: Digest) -> str:
-        """Its path as text: building a `Path` costs more than asking the disk."""
-        if not _DIGEST.fullmatch(digest):
-            raise Invalid(f"{digest[:80]!r} is not a digest", fix="64 hexadecimal digits")
-        return f"{self._root}/{digest[:2]}/{digest[2:]}"
+        return _place(str(self._root), digest)
 
     def _raw(self, digest: Digest) -> io.FileIO:
         try:
@@ -188,6 +187,13 @@ class FileBlobs:
                 if sync:
                     _sync_folder(path.parent)
             self._shards.add(path)
+
+
+def _place(root: str, digest: Digest) -> str:
+    """A blob's path, as text: building a `Path` costs more than asking the disk."""
+    if not _is_digest(digest):
+        raise Invalid(f"{digest[:80]!r} is not a digest", fix="64 hexadecimal digits")
+    return f"{root}/{digest[:2]}/{digest[2:]}"
 
 
 class _Verified(io.RawIOBase):
