@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from subprocess import PIPE, Popen
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from viseon.adapters.blobs.choose import open_blobs
 from viseon.adapters.images.opencv import OpencvImages
@@ -47,6 +47,8 @@ if TYPE_CHECKING:  # at run time each loads when it is first used
     from viseon.rest.fetch import Fetcher
     from viseon.streams import Hub, OnMessage, Status, Supervisor
 
+T = TypeVar("T")
+
 LOCAL = Scope(principal=Principal(name="local", role=Role.ADMIN))
 """Whoever sits at this machine."""
 
@@ -68,6 +70,7 @@ class House:
         url = settings.database or f"sqlite:///{settings.home / 'viseon.db'}"
         self.store: Store = open_store(url)
         self.probe = HostProbe(settings.home)
+        self._making = threading.Lock()
         self._blobs = open_blobs(
             settings.blobs,
             settings.home / "blobs",
@@ -141,7 +144,7 @@ class House:
         """What the streams of this process's supervisor are saying."""
         from viseon.streams import Hub
 
-        return Hub()
+        return self._one("hub", Hub)
 
     def catalogs(self) -> dict[str, Catalog]:
         """Every workspace's catalog, for those who look after all of them."""
@@ -218,7 +221,8 @@ class House:
         from viseon.deployments import ModelServer, Pool
 
         pool = Pool(budget_mb=self.settings.models_mb, resident_mb=resident_mb)
-        return ModelServer(OpencvImages(), pool, room_mb=self.settings.pictures_mb)
+        room_mb = self.settings.pictures_mb
+        return self._one("model_server", lambda: ModelServer(OpencvImages(), pool, room_mb=room_mb))
 
     @cached_property
     def launcher(self) -> Launcher:
@@ -230,6 +234,13 @@ class House:
     @cached_property
     def _registry(self) -> Catalog:
         return self.store.catalog(_REGISTRY)
+
+    def _one(self, name: str, make: Callable[[], T]) -> T:
+        """The same for all who ask first: from Python 3.12 on `cached_property` may make two."""
+        with self._making:
+            made: T = vars(self)[name] if name in vars(self) else make()
+            vars(self)[name] = made
+        return made
 
     def _spawn_stream(self, workspace: str, stream: str) -> "Popen[bytes]":
         command = [sys.executable, "-m", "viseon", "stream-child", workspace, stream]

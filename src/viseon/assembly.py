@@ -72,7 +72,7 @@ class Assembly:
         from viseon.datasets import publish
         from viseon.recipes import Recipes
 
-        sink = partial(publish, self._datasets())
+        sink = partial(publish, self.service("datasets"))
         return Recipes(self.catalog, self.blobs, self.images(), self.now, sink)
 
     def _runs(self) -> "Runs":
