@@ -411,6 +411,25 @@ def test_a_bundle_onto_a_full_disk_says_which_and_leaves_nothing(local, tmp_path
         assert list(disk.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.EIO, "Error: a disk failed"), (errno.EROFS, "Error: a disk that is written to can")],
+)
+def test_a_disk_that_fails_is_no_traceback(monkeypatch, capsys, number, said):
+    def fails(**_):
+        raise OSError(number, os.strerror(number), "/data/blobs")
+
+    main = importlib.import_module("viseon.cli.main")
+    monkeypatch.setattr(main, "build_cli", lambda *_: fails)
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    assert caught.value.code == 1
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "(/data/blobs)" in shown
+    assert "fix: " in shown
+
+
 def test_a_report_onto_a_full_disk_is_no_traceback(tmp_path, monkeypatch, capsys):
     with small_disk(tmp_path / "disk", 1) as disk:
         (disk / "filler").write_bytes(bytes(1 << 20))

@@ -25,6 +25,25 @@ RARELY = 10_000
 """Objects after which garbage is looked for. Python's 700 are a tenth of an import's time."""
 
 
+_FULL = (
+    "a disk that is written to is full",
+    "free some space there, or name a place on another disk",
+)
+_DISK = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EIO: (
+        "a disk failed while it was read or written",
+        "see what the system's log says of it (dmesg), then try again; viseon verify tells whether"
+        " what was committed is whole",
+    ),
+    errno.EROFS: (
+        "a disk that is written to can only be read",
+        "mount it for writing, or name a place on another disk",
+    ),
+}
+
+
 def main() -> NoReturn:
     """Entry point. Our errors become one line on stderr and exit code 1."""
     try:
@@ -40,11 +59,11 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _DISK:
             raise
+        what, fix = _DISK[error.errno]
         where = f" ({os.fsdecode(error.filename)})" if error.filename else ""
-        sys.stderr.write(f"Error: a disk that is written to is full{where}\n")
-        sys.stderr.write("  fix: free some space there, or name a place on another disk\n")
+        sys.stderr.write(f"Error: {what}{where}\n  fix: {fix}\n")
         raise SystemExit(1) from None
     raise SystemExit(0)
 
