@@ -81,3 +81,10 @@ def test_what_a_package_promises_is_there(package):
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
     with pytest.raises(AttributeError, match="nonsense"):
         module.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("words", [["-h"], ["import", "-h"], ["streams", "find", "-h"]])
+def test_the_short_question_is_answered_too(words):
+    run = CliRunner().invoke(build_cli(unopened), words)
+    assert run.exit_code == 0
+    assert "Usage:" in run.output

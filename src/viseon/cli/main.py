@@ -108,6 +108,7 @@ def build_cli(opened: Opened, name: str = EVERYTHING) -> typer.Typer:
     cli = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
         help=HELP,
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
