@@ -22,7 +22,7 @@ from viseon.adapters.sql import Store, open_store
 from viseon.adapters.tracing.otlp import exporting
 from viseon.assembly import Assembly
 from viseon.jobs import Dispatcher, JobReport, Jobs, OnceByCatalog, follow, work
-from viseon.operation import Binding, Operation, operations, perform
+from viseon.operation import Binding, Operation, bind, operations, perform
 from viseon.platform import SERVICES, Platform
 from viseon.plugins import find as find_plugin
 from viseon.ports import Catalog, EventLog, Launcher, Preview
@@ -94,6 +94,7 @@ class House:
             once=OnceByCatalog(catalog, scope, now),
             follow=partial(follow, jobs),
         )
+        bind(jobs, binding)
         assembly = Assembly(
             binding=binding,
             catalog=catalog,

@@ -5,8 +5,10 @@ from importlib import import_module
 from typing import Any
 
 
-def later(package: str, where: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package: `where` tells which module has a name.
+def later(
+    package: str, where: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The `__getattr__` and `__dir__` of a package: `where` tells which module has a name.
 
     A module's own name stands for the module. What was loaded once is an attribute from then on.
     """
@@ -19,4 +21,7 @@ def later(package: str, where: Mapping[str, str]) -> Callable[[str], Any]:
         setattr(import_module(package), name, found)
         return found
 
-    return load
+    def names() -> list[str]:
+        return sorted({*vars(import_module(package)), *where})
+
+    return load, names

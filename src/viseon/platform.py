@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from viseon.ports import BlobStore
@@ -62,10 +63,14 @@ SERVICES: Mapping[str, type] = _Services(
 """Noun to service. The noun is the URL segment, the SDK attribute and the CLI group."""
 
 
+_LOADING = RLock()
+"""Threads that load modules which want each other see them half loaded."""
+
+
 class Platform:
     """One attribute per noun, and the bytes they refer to; for one principal in one workspace.
 
-    A service is made by `make(noun)` when it is first used; two threads may make it twice.
+    A service is made by `make(noun)` when it is first used. Nothing else can be set.
     """
 
     datasets: "Datasets"
@@ -81,17 +86,24 @@ class Platform:
     jobs: "Jobs"
     storage: "Storage"
     access: "Access"
+    blobs: BlobStore
 
     def __init__(self, blobs: BlobStore, make: Callable[[str], Any]) -> None:
-        self.blobs = blobs
-        self._make = make
+        vars(self).update(blobs=blobs, _make=make)
 
     def __getattr__(self, noun: str) -> Any:
         if noun not in SERVICES:
             raise AttributeError(f"a platform has no {noun!r}; it has {', '.join(SERVICES)}")
-        service = self._make(noun)
-        setattr(self, noun, service)
-        return service
+        with _LOADING:
+            if noun not in vars(self):
+                vars(self)[noun] = self._make(noun)
+        return vars(self)[noun]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{name!r} of a platform cannot be set")
+
+    def __repr__(self) -> str:
+        return f"<Platform: {', '.join(SERVICES)}>"
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *SERVICES})

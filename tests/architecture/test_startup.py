@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from viseon import __version__
 from viseon.cli import build_cli
-from viseon.cli.commands import APART, NOUNS, PORCELAIN
+from viseon.cli.commands import APART, EVERYTHING, NOUNS, PORCELAIN
+from viseon.cli.main import _wanted
 from viseon.platform import SERVICES
 
 COMMANDS = [name for names in (*PORCELAIN.values(), *APART.values(), SERVICES) for name in names]
@@ -78,9 +79,17 @@ def test_what_a_command_on_datasets_loads(tmp_path):
 def test_what_a_package_promises_is_there(package):
     """Also what loads when first used."""
     module = import_module(f"viseon.{package}")
+    assert set(module.__all__) <= set(dir(module))
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
     with pytest.raises(AttributeError, match="nonsense"):
         module.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("words", [["--version", "import"], ["--version", "--help"]])
+def test_an_option_before_a_command_needs_all_of_them(words):
+    assert _wanted(words) == EVERYTHING
+    run = CliRunner().invoke(build_cli(unopened, _wanted(words)), words)
+    assert run.exit_code == 0
 
 
 @pytest.mark.parametrize("words", [["-h"], ["import", "-h"], ["streams", "find", "-h"]])

@@ -60,3 +60,9 @@ def test_most_jpegs_need_no_more_than_a_quick_look(tmp_path, monkeypatch):
     for whole in (PLAIN, PROGRESSIVE, RESTARTS):
         path.write_bytes(whole)
         assert pictures.measure(path) == (56, 40)
+
+
+def test_the_first_of_two_sizes_counts(tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(_with(0xC0, b"\x08\0\0\0\0\x01\x01\x11\0"))
+    assert "not a picture that can be read" in _measured(path)

@@ -98,9 +98,10 @@ def _loading() -> Iterator[None]:
 
 def _wanted(arguments: Sequence[str]) -> str:
     """The command that is asked for; "" for help on all."""
-    if "--version" in arguments[:1]:
+    if arguments == ["--version"]:
         return NONE
-    return next((a for a in arguments if not a.startswith("-")), EVERYTHING)
+    first = next(iter(arguments), "")
+    return EVERYTHING if first.startswith("-") else first
 
 
 def build_cli(opened: Opened, name: str = EVERYTHING) -> typer.Typer:

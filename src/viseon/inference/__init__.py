@@ -27,7 +27,7 @@ __all__ = [
     "register",
 ]
 
-__getattr__ = later(
+__getattr__, __dir__ = later(
     __name__,
     {"Detector": "viseon.inference.detector", "Prepared": "viseon.inference.detector"},
 )

@@ -79,7 +79,7 @@ __all__ = [
     "soft_nms",
 ]
 
-__getattr__ = later(
+__getattr__, __dir__ = later(
     __name__,
     {
         "metrics": "viseon.vision.metrics",

@@ -169,15 +169,16 @@ def _everyday_jpeg(handle: int, head: bytes, length: int) -> tuple[int, int]:
 
     Everything that this does not understand is for those who read all of the file.
     """
-    at, size = 0, (0, 0)
+    at = 0
+    size: tuple[int, int] | None = None
     if head[:3] == b"\xff\xd8\xff":
         at = 2
     while at and at + 9 < len(head) and head[at] == 0xFF:
         marker = head[at + 1]
         if marker == _SCAN:
             tail = os.pread(handle, 2, max(at + 2, length - 2))
-            return size if tail == b"\xff\xd9" else (0, 0)
-        if marker in _FRAMES and size == (0, 0):
+            return size if size and tail == b"\xff\xd9" else (0, 0)
+        if marker in _FRAMES and size is None:
             height, width = struct.unpack_from(">HH", head, at + 5)
             size = width, height
         elif marker not in _ASIDE or head.startswith(b"Exif", at + 4):
