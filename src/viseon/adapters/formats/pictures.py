@@ -157,9 +157,9 @@ _FIX = "replace the file by a whole JPEG, PNG, WebP, GIF, BMP or TIFF, or remove
 
 def _size(head: bytes, path: Path) -> tuple[int, int]:
     if head[:2] == b"\xff\xd8":
-        found = _jpeg_size(head)
-        if found:
-            return found
+        size, _ = _jpeg(head)
+        if size:
+            return size
     width, height = imagesize.get(path if len(head) == CHUNK else io.BytesIO(head))
     return int(width), int(height)
 
@@ -169,36 +169,31 @@ def _everyday_jpeg(handle: int, head: bytes, length: int) -> tuple[int, int]:
 
     Everything that this does not understand is for those who read all of the file.
     """
-    at = 0
-    size: tuple[int, int] | None = None
-    if head[:3] == b"\xff\xd8\xff":
-        at = 2
-    while at and at + 9 < len(head) and head[at] == 0xFF:
-        marker = head[at + 1]
-        if marker == _SCAN:
-            tail = os.pread(handle, 2, max(at + 2, length - 2))
-            return size if size and tail == b"\xff\xd9" else (0, 0)
-        if marker in _FRAMES and size is None:
-            height, width = struct.unpack_from(">HH", head, at + 5)
-            size = width, height
-        elif marker not in _ASIDE or head.startswith(b"Exif", at + 4):
-            break
-        at += 2 + (head[at + 2] << 8 | head[at + 3])
+    size, begun = _jpeg(head)
+    if size and begun and os.pread(handle, 2, max(begun + 2, length - 2)) == b"\xff\xd9":
+        return size
     return 0, 0
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """From the frame header (ITU-T T.81, B.2.2), of pictures that no EXIF could turn."""
-    at = 2
+def _jpeg(data: bytes) -> tuple[tuple[int, int] | None, int]:
+    """The size that a JPEG's frame header tells (ITU-T T.81, B.2.2), and where its pixels begin.
+
+    None for those that EXIF could turn; 0 where what lies before the pixels is out of the ordinary.
+    """
+    at, size, ordinary = 2, None, data.startswith(b"\xff\xd8\xff")
     while at + 9 < len(data) and data[at] == 0xFF:
         marker = data[at + 1]
-        if marker in _FRAMES:
+        if marker == _SCAN and size:
+            return size, at if ordinary else 0
+        if marker in _FRAMES and size is None:
             height, width = struct.unpack_from(">HH", data, at + 5)
-            return width, height
-        if marker == 0xE1 and data.startswith(b"Exif", at + 4):
-            return None
-        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
-    return None
+            size = width, height
+        elif marker == 0xE1 and data.startswith(b"Exif", at + 4):
+            break
+        elif marker not in _ASIDE:
+            ordinary = False
+        at += 2 + (data[at + 2] << 8 | data[at + 3])
+    return size, 0
 
 
 def _scan_begins(handle: int, head: bytes) -> int:
