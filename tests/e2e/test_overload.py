@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import statistics
 import time
 
 import cv2
@@ -19,7 +18,6 @@ import viseon
 CLIENTS = 80
 SECONDS = 6
 TIMEOUT_MS = 200
-"""On a quiet machine; where others compute, as long as ten requests take one after the other."""
 
 
 @pytest.fixture
@@ -55,13 +53,9 @@ def test_overloaded_it_answers_in_time_or_says_why_not(serving, home, box_model,
     platform.models.add(name="bright", onnx=platform.blobs.add(box_model), classes=("bar",))
     platform.deployments.create(name="door", models=("bright",))
     with serving() as (url, process):
-        took_ms = []
+        path = f"/v1/deployments/door/predict?timeout_ms={TIMEOUT_MS}"
         for _ in range(20):
-            asked = time.monotonic()
             httpx.post(f"{url}/v1/deployments/door/predict", content=picture, trust_env=False)
-            took_ms.append(1000 * (time.monotonic() - asked))
-        timeout_ms = max(TIMEOUT_MS, round(10 * statistics.median(took_ms)))
-        path = f"/v1/deployments/door/predict?timeout_ms={timeout_ms}"
         port = int(url.rpartition(":")[2])
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(picture)}"
         before = psutil.Process(process.pid).memory_info().rss
@@ -76,8 +70,8 @@ def test_overloaded_it_answers_in_time_or_says_why_not(serving, home, box_model,
     assert len(served) >= 20
     # The server's own clock is held to the deadline, ours only to what scheduling adds to it.
     told = [body["predictions"][0]["latency"]["total_ms"] for _, body in served]
-    assert max(told) <= timeout_ms * 1.1
-    assert np.percentile([took for took, _ in served], 95) < 3 * timeout_ms / 1000
+    assert max(told) <= TIMEOUT_MS * 1.1
+    assert np.percentile([took for took, _ in served], 95) < 3 * TIMEOUT_MS / 1000
     for status, _, head, body in answers:
         if status == 503:
             assert "retry-after: 1" in head
