@@ -295,7 +295,7 @@ def test_an_import_beside_collections_without_grace_loses_nothing_committed(stor
     refused, added = [], []
     rng = random.Random(3)
     with Collecting(other) as collecting:
-        for round in range(60):
+        for round in range(80):
             files = {f"f{n}": b"content %d" % rng.randrange(40) for n in range(8)}
             alone = round % 4 == 3  # on a slow disk no round would ever win against them
             try:
@@ -309,7 +309,7 @@ def test_an_import_beside_collections_without_grace_loses_nothing_committed(stor
             if round % 10 == 9:
                 place.datasets.remove("shop", filenames=tuple(files))
     assert collecting.errors == []
-    assert set(range(3, 60, 4)) <= set(added), refused
+    assert set(range(3, 80, 4)) <= set(added), refused
     assert sum(collecting.removed) > 0
     assert_whole(place)
     place.store.close()
