@@ -70,6 +70,7 @@ class House:
         url = settings.database or f"sqlite:///{settings.home / 'viseon.db'}"
         self.store: Store = open_store(url)
         self.probe = HostProbe(settings.home)
+        self._made: dict[str, Any] = {}
         self._making = threading.Lock()
         self._blobs = open_blobs(
             settings.blobs,
@@ -140,7 +141,7 @@ class House:
 
         return Supervisor(self.catalogs, self._spawn_stream, self.hub, now)
 
-    @cached_property
+    @property
     def hub(self) -> "Hub":
         """What the streams of this process's supervisor are saying."""
         from viseon.streams import Hub
@@ -204,7 +205,7 @@ class House:
 
     def close(self) -> None:
         """Answer what was accepted, then let go of the models and the database."""
-        if "model_server" in vars(self):
+        if "model_server" in self._made:
             self.model_server.close()
         self.store.close()
 
@@ -216,14 +217,16 @@ class House:
         hosts = [host.strip() for host in self.settings.fetch_hosts.split(",") if host.strip()]
         return Fetcher(hosts) if hosts else None
 
-    @cached_property
+    @property
     def model_server(self) -> "ModelServer":
         """The models that answer predictions in this process."""
         from viseon.deployments import ModelServer, Pool
 
-        pool = Pool(budget_mb=self.settings.models_mb, resident_mb=resident_mb)
-        room_mb = self.settings.pictures_mb
-        return self._one("model_server", lambda: ModelServer(OpencvImages(), pool, room_mb=room_mb))
+        def make() -> ModelServer:
+            pool = Pool(budget_mb=self.settings.models_mb, resident_mb=resident_mb)
+            return ModelServer(OpencvImages(), pool, room_mb=self.settings.pictures_mb)
+
+        return self._one("model_server", make)
 
     @cached_property
     def launcher(self) -> Launcher:
@@ -237,10 +240,11 @@ class House:
         return self.store.catalog(_REGISTRY)
 
     def _one(self, name: str, make: Callable[[], T]) -> T:
-        """The same for all who ask first: from Python 3.12 on `cached_property` may make two."""
+        """The same for all who ask, also at once: `cached_property` may make two since 3.12."""
         with self._making:
-            made: T = vars(self)[name] if name in vars(self) else make()
-            vars(self)[name] = made
+            if name not in self._made:
+                self._made[name] = make()
+            made: T = self._made[name]
         return made
 
     def _spawn_stream(self, workspace: str, stream: str) -> "Popen[bytes]":
